@@ -1,0 +1,90 @@
+// The table of variables. Names and defaults of the compatible product are kept; TOLLGATE_… ones are our own.
+#include "core/config.h"
+
+namespace tollgate::core {
+namespace {
+
+using enum VariableType;
+constexpr auto D = OnBadValue::kDefault;
+constexpr auto kNoEffect = Support::kNoEffect;
+constexpr auto kNotYet = Support::kNotYet;
+
+// clang-format off
+constexpr Variable kVariables[] = {
+  // Core
+  {.name = "PORT", .type = kInt, .fallback = "3000", .min = 1, .max = 65535, .meaning = "listen port; beats --port"},
+  {.name = "TOLLGATE_LISTEN", .type = kList, .meaning = "listen addresses (host:port or [v6]:port); default all addresses at PORT"},
+  {.name = "NODE_TYPE", .type = kChoice, .fallback = "master", .choices = "master|slave", .meaning = "role in a cluster; slaves do not migrate the schema"},
+  {.name = "SESSION_SECRET", .secret = true, .meaning = "signs session cookies; generated and kept in the data directory when unset"},
+  {.name = "SESSION_SECRET_PREVIOUS", .secret = true, .meaning = "older secrets, separated by '|', still accepted for verification"},
+  {.name = "CRYPTO_SECRET", .secret = true, .meaning = "keys names of tokens in Redis; SESSION_SECRET when unset"},
+  {.name = "VERSION", .meaning = "overrides the version that is reported"},
+  {.name = "TZ", .bad = D, .meaning = "time zone of log lines"},
+  {.name = "TOLLGATE_NODE_NAME", .meaning = "name of the node for people; host name when unset"},
+  {.name = "HOSTNAME", .meaning = "default of TOLLGATE_NODE_NAME"},
+  {.name = "TOLLGATE_DATA_DIR", .type = kPath, .fallback = ".", .meaning = "journal, node id, generated secrets"},
+  {.name = "TOLLGATE_LOG_DIR", .type = kPath, .fallback = "./logs", .meaning = "log files; the flag --log-dir wins; '-' = none"},
+  {.name = "TOLLGATE_STRICT_CONFIG", .type = kBool, .fallback = "false", .meaning = "bad values of any variable, and weak secrets, refuse the start"},
+  {.name = "TOLLGATE_DRAIN_TIMEOUT", .type = kDuration, .fallback = "600s", .meaning = "longest wait for running requests at SIGTERM"},
+  {.name = "TOLLGATE_DRAIN_DELAY", .type = kDuration, .fallback = "0s", .meaning = "keep accepting after readiness went false"},
+  {.name = "TOLLGATE_WORKERS", .type = kInt, .min = 1, .max = 256, .meaning = "network threads; default: the cores granted"},
+  {.name = "TOLLGATE_TRUSTED_PROXIES", .type = kList, .fallback = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,fe80::/10", .meaning = "peers whose forwarding headers count; 'none', 'all'"},
+  {.name = "TOLLGATE_ADMIN_TOKEN", .secret = true, .meaning = "bearer token (16 characters or more) for /-/ and /metrics on the main port"},
+  {.name = "TOLLGATE_JOURNAL_SYNC", .type = kChoice, .fallback = "process", .choices = "process|power", .meaning = "what a journaled charge survives: the process, or a power cut"},
+  {.name = "TOLLGATE_JOURNAL_KEEP", .type = kDuration, .fallback = "1h", .meaning = "how long applied journal rows are kept"},
+  {.name = "BATCH_UPDATE_ENABLED", .type = kBool, .fallback = "false", .meaning = "flush charges to SQL every BATCH_UPDATE_INTERVAL instead of at once"},
+  {.name = "BATCH_UPDATE_INTERVAL", .type = kInt, .fallback = "5", .min = 1, .max = 3600, .meaning = "seconds"},
+  {.name = "SYNC_FREQUENCY", .type = kInt, .fallback = "60", .min = 1, .max = 86400, .meaning = "seconds between full reloads of channels and options"},
+  {.name = "MEMORY_CACHE_ENABLED", .type = kBool, .fallback = "false", .bad = D, .support = kNoEffect, .meaning = "channels are always held in memory"},
+  // SQL and Redis
+  {.name = "SQL_DSN", .secret = true, .meaning = "main database; unset or 'local…' = SQLite at SQLITE_PATH"},
+  {.name = "LOG_SQL_DSN", .secret = true, .support = kNotYet, .meaning = "database of the table logs"},
+  {.name = "SQLITE_PATH", .type = kPath, .fallback = "one-api.db?_busy_timeout=30000", .meaning = "SQLite file; everything from '?' on is ignored"},
+  {.name = "SQL_MAX_OPEN_CONNS", .type = kInt, .bad = D, .min = 1, .max = 10000, .meaning = "pool limit; default 4 × workers + 4, at most 32"},
+  {.name = "SQL_MAX_IDLE_CONNS", .type = kInt, .fallback = "100", .bad = D, .support = kNoEffect, .meaning = "SQLite connections are kept"},
+  {.name = "SQL_MAX_LIFETIME", .type = kInt, .fallback = "60", .bad = D, .support = kNoEffect, .meaning = "seconds; SQLite connections are kept"},
+  {.name = "REDIS_CONN_STRING", .secret = true, .support = kNotYet, .meaning = "shared cache of a cluster"},
+  // Relay
+  {.name = "RELAY_TIMEOUT", .type = kInt, .fallback = "0", .bad = D, .min = 0, .max = 1'000'000, .meaning = "seconds for a whole upstream call; 0 = no limit"},
+  {.name = "RELAY_MAX_IDLE_CONNS", .type = kInt, .fallback = "500", .bad = D, .min = 0, .max = 1'000'000, .meaning = "idle upstream connections kept"},
+  {.name = "RELAY_MAX_IDLE_CONNS_PER_HOST", .type = kInt, .fallback = "100", .bad = D, .min = 0, .max = 1'000'000, .meaning = "of those to one host"},
+  {.name = "STREAMING_TIMEOUT", .type = kInt, .fallback = "300", .bad = D, .min = 1, .max = 1'000'000, .meaning = "seconds of upstream silence that end a stream"},
+  {.name = "STREAM_SCANNER_MAX_BUFFER_MB", .type = kInt, .fallback = "64", .bad = D, .min = 1, .max = 4096, .meaning = "longest line of an upstream stream, MiB"},
+  {.name = "FORCE_STREAM_OPTION", .type = kBool, .fallback = "true", .bad = D, .meaning = "ask upstreams for usage in streams"},
+  {.name = "CountToken", .type = kBool, .fallback = "true", .bad = D, .meaning = "estimate prompt tokens locally (exact case)"},
+  {.name = "GET_MEDIA_TOKEN", .type = kBool, .fallback = "true", .bad = D, .meaning = "count images in the estimate"},
+  {.name = "GET_MEDIA_TOKEN_NOT_STREAM", .type = kBool, .fallback = "false", .bad = D, .meaning = "also for requests that do not stream"},
+  {.name = "MAX_REQUEST_BODY_MB", .type = kInt, .fallback = "128", .bad = D, .min = 1, .max = 4096, .meaning = "request body limit after decompression, MiB"},
+  {.name = "TLS_INSECURE_SKIP_VERIFY", .type = kBool, .fallback = "false", .bad = D, .meaning = "do not verify upstream certificates; warned about at every start"},
+  {.name = "TOLLGATE_CONNECT_TIMEOUT", .type = kDuration, .fallback = "10s", .meaning = "connecting to an upstream"},
+  {.name = "TOLLGATE_FIRST_BYTE_TIMEOUT", .type = kDuration, .fallback = "30m", .meaning = "from the request's last byte to the answer's first"},
+  {.name = "TOLLGATE_SSE_KEEPALIVE", .type = kDuration, .fallback = "15s", .meaning = "silence in a stream after which ': PING' is sent"},
+  {.name = "TOLLGATE_SSE_COMMIT", .type = kDuration, .fallback = "50s", .meaning = "longest time the head of a stream is held for the first event"},
+  {.name = "TOLLGATE_KEEPALIVE", .type = kDuration, .fallback = "75s", .meaning = "idle time of client connections"},
+  {.name = "TOLLGATE_MAX_ANSWER_MB", .type = kInt, .fallback = "256", .min = 1, .max = 65536, .meaning = "longest upstream answer that is not a stream, MiB"},
+  {.name = "ERROR_LOG_ENABLED", .type = kBool, .fallback = "false", .bad = D, .meaning = "write failed attempts to the log table"},
+  {.name = "GENERATE_DEFAULT_TOKEN", .type = kBool, .fallback = "false", .bad = D, .meaning = "first token for new users"},
+  {.name = "GLOBAL_API_RATE_LIMIT_ENABLE", .type = kBool, .fallback = "true", .bad = D, .meaning = "limit of /api by address"},
+  {.name = "GLOBAL_API_RATE_LIMIT", .type = kInt, .fallback = "180", .bad = D, .min = 1, .max = 1'000'000'000, .meaning = "requests"},
+  {.name = "GLOBAL_API_RATE_LIMIT_DURATION", .type = kInt, .fallback = "180", .bad = D, .min = 1, .max = 1'000'000, .meaning = "seconds"},
+  {.name = "CRITICAL_RATE_LIMIT_ENABLE", .type = kBool, .fallback = "true", .bad = D, .meaning = "limit of log-in and the like by address"},
+  {.name = "CRITICAL_RATE_LIMIT", .type = kInt, .fallback = "20", .bad = D, .min = 1, .max = 1'000'000'000, .meaning = "requests"},
+  {.name = "CRITICAL_RATE_LIMIT_DURATION", .type = kInt, .fallback = "1200", .bad = D, .min = 1, .max = 1'000'000, .meaning = "seconds"},
+  // Debugging
+  {.name = "DEBUG", .type = kBool, .fallback = "false", .bad = D, .meaning = "debug log level"},
+  {.name = "TOLLGATE_LOG_LEVEL", .type = kChoice, .fallback = "info", .choices = "debug|info|warn|error", .meaning = "what is logged"},
+  {.name = "TOLLGATE_LOG_MAX_MB", .type = kInt, .fallback = "100", .min = 1, .max = 100'000, .meaning = "size at which a log file is rotated"},
+  {.name = "TOLLGATE_LOG_KEEP", .type = kInt, .fallback = "10", .min = 1, .max = 1000, .meaning = "rotated files kept"},
+  {.name = "GIN_MODE", .support = kNoEffect, .meaning = "of the compatible product"},
+  {.name = "ENABLE_PPROF", .type = kBool, .fallback = "false", .bad = D, .support = kNoEffect, .meaning = "of the compatible product"},
+  {.name = "PYROSCOPE_URL", .support = kNoEffect, .meaning = "of the compatible product"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Variable> variables() {
+  return kVariables;
+}
+
+}  // namespace tollgate::core

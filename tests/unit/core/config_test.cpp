@@ -1,0 +1,138 @@
+#include "core/config.h"
+
+#include <gtest/gtest.h>
+
+namespace tollgate::core {
+namespace {
+
+struct Loaded {
+  Config config;
+  ConfigReport report;
+};
+
+Loaded load(std::map<std::string, std::string, std::less<>> environment, std::map<std::string, std::string> files = {},
+            std::map<std::string, std::string, std::less<>> flags = {}) {
+  ConfigSources sources;
+  sources.environment = std::move(environment);
+  sources.flags = std::move(flags);
+  sources.read_file = [files](const std::string& path) -> std::optional<std::string> {
+    auto found = files.find(path);
+    if (found == files.end()) return std::nullopt;
+    return found->second;
+  };
+  ConfigReport report;
+  auto config = Config::load(sources, report);
+  return {std::move(config), std::move(report)};
+}
+
+}  // namespace
+
+TEST(Config, DefaultsOfTheTableAreThemselvesValid) {
+  auto [config, report] = load({});
+  EXPECT_TRUE(report.errors.empty()) << report.errors.front();
+  EXPECT_TRUE(report.warnings.empty()) << report.warnings.front();
+  EXPECT_EQ(config.integer("PORT"), 3000);
+  EXPECT_EQ(config.duration("TOLLGATE_FIRST_BYTE_TIMEOUT"), std::chrono::minutes(30));
+  EXPECT_FALSE(config.is_set("PORT"));
+}
+
+TEST(Config, PortVariableBeatsPortFlagAndOtherFlagsBeatVariables) {
+  auto [config, report] =
+      load({{"PORT", "4000"}, {"TOLLGATE_LOG_DIR", "/a"}}, {}, {{"PORT", "5000"}, {"TOLLGATE_LOG_DIR", "/b"}});
+  EXPECT_EQ(config.integer("PORT"), 4000);
+  EXPECT_EQ(config.text("TOLLGATE_LOG_DIR"), "/b");
+  EXPECT_EQ(load({}, {}, {{"PORT", "5000"}}).config.integer("PORT"), 5000);
+}
+
+TEST(Config, EnvironmentBeatsEnvFileEvenWhenEmpty) {
+  auto [config, report] =
+      load({{"PORT", "4000"}, {"SYNC_FREQUENCY", ""}}, {{".env", "PORT=1\nSYNC_FREQUENCY=9\nRELAY_TIMEOUT=7"}});
+  EXPECT_EQ(config.integer("PORT"), 4000);
+  EXPECT_EQ(config.integer("SYNC_FREQUENCY"), 60);
+  EXPECT_EQ(config.integer("RELAY_TIMEOUT"), 7);
+  EXPECT_EQ(config.origin("RELAY_TIMEOUT"), ".env");
+}
+
+TEST(Config, SecretsComeFromFilesWithoutTheLastNewline) {
+  auto [config, report] = load({{"SESSION_SECRET_FILE", "/run/s"}}, {{"/run/s", "0123456789abcdef0\n"}});
+  EXPECT_EQ(config.text("SESSION_SECRET"), "0123456789abcdef0");
+  EXPECT_TRUE(report.errors.empty());
+  EXPECT_EQ(load({{"SESSION_SECRET_FILE", "/none"}}).report.errors.size(), 1U);
+  EXPECT_EQ(load({{"SESSION_SECRET_FILE", "/run/s"}, {"SESSION_SECRET", "0123456789abcdef0"}}, {{"/run/s", "x"}})
+                .report.errors.size(),
+            1U);
+}
+
+TEST(Config, ValuesOfOtherToolsAreForgivenWithAWarning) {
+  auto [config, report] = load({{"PORT", "\"8080\""}, {"RELAY_TIMEOUT", "30 # seconds"}, {"NODE_TYPE", " slave "}});
+  EXPECT_EQ(config.integer("PORT"), 8080);
+  EXPECT_EQ(config.integer("RELAY_TIMEOUT"), 30);
+  EXPECT_EQ(config.text("NODE_TYPE"), "slave");
+  EXPECT_EQ(report.warnings.size(), 2U);
+}
+
+TEST(Config, BadValuesRefuseOrFallBackAsTheTableSays) {
+  EXPECT_EQ(load({{"PORT", "99999"}}).report.errors.size(), 1U);
+  EXPECT_EQ(load({{"NODE_TYPE", "boss"}}).report.errors.size(), 1U);
+  auto relaxed = load({{"RELAY_TIMEOUT", "soon"}});
+  EXPECT_TRUE(relaxed.report.errors.empty());
+  EXPECT_EQ(relaxed.report.warnings.size(), 1U);
+  EXPECT_EQ(relaxed.config.integer("RELAY_TIMEOUT"), 0);
+  EXPECT_EQ(load({{"RELAY_TIMEOUT", "soon"}, {"TOLLGATE_STRICT_CONFIG", "yes"}}).report.errors.size(), 1U);
+}
+
+TEST(Config, SettingsWithoutEffectInThisBuildAreRefused) {
+  EXPECT_EQ(load({{"REDIS_CONN_STRING", "redis://r"}}).report.errors.size(), 1U);
+  EXPECT_EQ(load({{"SQL_DSN", "root:x@tcp(db)/a"}}).report.errors.size(), 1U);
+  EXPECT_TRUE(load({{"SQL_DSN", "local"}}).report.errors.empty());
+}
+
+TEST(Config, ErrorsNeverCarryASecret) {
+  for (const auto& text :
+       load({{"SQL_DSN", "root:CANARY@tcp(db)/a"}, {"TOLLGATE_ADMIN_TOKEN", "CANARY"}}).report.errors)
+    EXPECT_EQ(text.find("CANARY"), std::string::npos) << text;
+  EXPECT_EQ(load({{"SESSION_SECRET", "CANARY-CANARY-CANARY"}}).config.describe().find("CANARY"), std::string::npos);
+}
+
+TEST(Config, WeakSecretsAreNamed) {
+  EXPECT_EQ(load({{"SESSION_SECRET", "random_string"}}).report.errors.size(), 1U);
+  EXPECT_EQ(load({{"SESSION_SECRET", "short"}}).report.warnings.size(), 1U);
+  EXPECT_EQ(load({{"SESSION_SECRET", "short"}, {"TOLLGATE_STRICT_CONFIG", "1"}}).report.errors.size(), 1U);
+}
+
+TEST(Config, MisspeltNamesAreFound) {
+  auto warnings = load({{"SYNC_FREQENCY", "9"}, {"TOLLGATE_NONSENSE_AT_ALL", "1"}, {"HOME", "/root"}}).report.warnings;
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_NE(warnings[0].find("SYNC_FREQUENCY"), std::string::npos);
+}
+
+TEST(EnvFile, ReadsEachFormOfALine) {
+  auto file = parse_env_file(
+      "\xEF\xBB\xBF# comment\n\nA=1\nexport B = two words # note\nC: 'li$A#teral'\nD=\"x\\n${A}$Z\"\nE=a#b\r\nF=\n"
+      "G=\"two\nlines\"\n",
+      {{"Z", "env"}});
+  EXPECT_EQ(file.error, "");
+  EXPECT_EQ(file.values["A"], "1");
+  EXPECT_EQ(file.values["B"], "two words");
+  EXPECT_EQ(file.values["C"], "li$A#teral");
+  EXPECT_EQ(file.values["D"], "x\n1env");
+  EXPECT_EQ(file.values["E"], "a#b");
+  EXPECT_EQ(file.values["F"], "");
+  EXPECT_EQ(file.values["G"], "two\nlines");
+}
+
+TEST(EnvFile, NamesTheLineThatFitsNothing) {
+  EXPECT_EQ(parse_env_file("A=1\nnonsense\n", {}).error.substr(0, 7), "line 2:");
+  EXPECT_EQ(parse_env_file("A=1\nB=\"open\n\n", {}).error.substr(0, 7), "line 2:");
+  EXPECT_EQ(parse_env_file("9A=1\n", {}).error.substr(0, 7), "line 1:");
+}
+
+TEST(ParseDuration, KnowsItsUnitsAndRefusesTheRest) {
+  EXPECT_EQ(parse_duration("250ms"), std::chrono::milliseconds(250));
+  EXPECT_EQ(parse_duration("5"), std::chrono::seconds(5));
+  EXPECT_EQ(parse_duration("2m"), std::chrono::minutes(2));
+  EXPECT_EQ(parse_duration("1h"), std::chrono::hours(1));
+  for (auto text : {"", "s", "1d", "-1s", "1.5s", "5 s"}) EXPECT_FALSE(parse_duration(text)) << text;
+}
+
+}  // namespace tollgate::core
