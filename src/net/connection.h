@@ -1,0 +1,57 @@
+// One client connection: reads heads and bodies, runs the handler once a request, watches for a client that hangs up.
+#pragma once
+#include <boost/asio.hpp>
+#include <memory>
+#include <string>
+
+#include "net/http_server.h"
+#include "net/stream.h"
+#include "net/worker.h"
+
+namespace tollgate::net {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  static awaitable<void> serve(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket);
+  static void cancel_idle(Server& server);  // on each worker: connections of this worker that wait for a request
+
+  Connection(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket);
+  ~Connection();
+
+ private:
+  friend class Exchange;
+  enum class Next { kKeep, kClose };
+
+  awaitable<void> run();
+  awaitable<bool> read_head();
+  awaitable<Next> exchange();
+  awaitable<void> refuse(int status, std::string_view reason);
+  awaitable<core::Result<std::string_view>> read_body(std::size_t limit);
+  awaitable<core::Result<std::size_t>> receive(char* out, std::size_t size);
+  void watch_client();
+  void arm_watch();
+  void client_left();
+
+  Server& server_;
+  Worker& worker_;
+  Stream stream_;
+  core::IpAddress peer_;
+  std::string input_;  // bytes of the next head or body that came early
+  std::string head_text_;
+  RequestHead head_;
+  // The body, with spare bytes behind it for the JSON reader.
+  std::unique_ptr<char[]> body_;
+  std::size_t body_size_ = 0;
+  bool body_done_ = false;
+  bool must_close_ = false;  // after this exchange
+  bool in_exchange_ = false;
+  bool client_gone_ = false;
+  bool watching_ = false;
+  bool aborted_ = false;
+  Deadline watch_after_;
+  std::function<void()> on_gone_;
+  Connection* previous_ = nullptr;  // list of the worker's connections
+  Connection* next_ = nullptr;
+};
+
+}  // namespace tollgate::net

@@ -1,0 +1,133 @@
+// The HTTP/1.1 server: listeners, connections spread over workers, and the Exchange a handler answers through.
+#pragma once
+#include <sys/uio.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ip_address.h"
+#include "core/result.h"
+#include "net/awaitable.h"
+#include "net/http_head.h"
+
+namespace tollgate::net {
+
+class Worker;
+class Connection;
+
+// One request and its answer. Lives on one worker, from the request's head until the handler returns. An answer is
+// either answer(), or start() … write() … finish(). Errors of writing are kClosed (client gone), kTimeout, kCancelled.
+class Exchange {
+ public:
+  explicit Exchange(Connection& connection) : connection_(connection) {}
+
+  const RequestHead& head() const;
+  std::optional<std::string_view> header(std::string_view name) const { return head().headers.find(name); }
+  const core::IpAddress& peer() const;  // the TCP peer
+  const std::string& client_ip();       // by the trusted-proxy rules, as text
+  bool peer_is_trusted() const;
+  Worker& worker() const;
+
+  // The whole body; at least 64 readable bytes follow the text. Errors: kTooLarge, kInvalid (framing), kTimeout,
+  // kClosed.
+  awaitable<core::Result<std::string_view>> read_body(std::size_t limit);
+  void release_body();  // gives the body's memory back before the exchange ends
+
+  // A whole answer in one gathered write. Content-Length, Connection and the extra headers of the exchange are added.
+  awaitable<core::Result<void>> answer(int status, std::span<const Header> headers, std::string_view body);
+
+  // A streamed answer: chunked in HTTP/1.1, ended by closing in 1.0. The head leaves with the first write.
+  void start(int status, std::span<const Header> headers);
+  bool started() const { return started_; }
+  // One gathered write of up to 60 pieces; waits while the client takes nothing.
+  awaitable<core::Result<void>> write(std::span<const std::string_view> pieces);
+  awaitable<core::Result<void>> finish(std::span<const std::string_view> last_pieces = {});
+  void abort();  // breaks the connection off: the client sees that the answer is not whole
+
+  // Sent with every answer of this exchange.
+  void add_header(std::string_view name, std::string value);
+
+  // Called once, on the worker, when the client hangs up during the exchange; replaces an earlier one. nullptr: none.
+  void on_client_gone(std::function<void()> callback);
+  bool client_gone() const;
+  std::size_t bytes_sent() const { return bytes_sent_; }
+  std::chrono::steady_clock::time_point last_write() const { return last_write_; }
+
+ private:
+  friend class Connection;
+  awaitable<core::Result<void>> send(std::span<iovec> pieces);
+  void build_head(std::string& out, int status, std::span<const Header> headers, std::string_view framing);
+
+  Connection& connection_;
+  std::string client_ip_;
+  std::string pending_head_;  // built by start(), leaves with the first write
+  std::vector<std::pair<std::string, std::string>> extra_headers_;
+  bool started_ = false;
+  bool answered_ = false;
+  bool chunked_ = false;
+  std::size_t bytes_sent_ = 0;
+  std::chrono::steady_clock::time_point last_write_{};
+};
+
+using Handler = std::function<awaitable<void>(Exchange&)>;
+
+struct ServerSettings {
+  std::vector<std::string> listen;  // "host:port", "[v6]:port"; empty: all addresses at `port`
+  std::uint16_t port = 3000;
+  std::chrono::milliseconds idle_timeout{75'000};    // between requests
+  std::chrono::milliseconds head_timeout{10'000};    // for a head once it has begun
+  std::chrono::milliseconds body_timeout{60'000};    // of silence inside a body
+  std::chrono::milliseconds write_timeout{300'000};  // of a client that takes nothing
+  std::size_t max_connections = 60'000;
+  std::vector<core::IpBlock> trusted_proxies;
+  bool trust_all = false;  // believe forwarding headers of everybody, left-most entry: the compatible product's way
+};
+
+class Server {
+ public:
+  // `workers` outlive the server.
+  Server(ServerSettings settings, std::vector<Worker*> workers, Handler handler);
+  ~Server();
+
+  core::Result<void> bind();  // takes the addresses, does not listen yet
+  core::Result<void> listen();
+  std::uint16_t port() const;  // of the first listener (port 0: what the kernel gave)
+
+  // Closes the listeners without a reset: new handshakes are dropped by a socket filter, those under way are served.
+  // From then on answers carry Connection: close. Blocks the caller (not a worker) for about 100 ms.
+  void stop_accepting();
+  // Ends idle connections; those in an exchange go on.
+  void close_idle();
+  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  int open_exchanges() const { return exchanges_.load(std::memory_order_relaxed); }
+  int open_connections() const;
+  void begin_drain() { draining_.store(true, std::memory_order_relaxed); }
+
+ private:
+  friend class Connection;
+  friend class Exchange;
+  struct Listener;
+  awaitable<void> accept_loop(Listener& listener);
+  void place(int descriptor);
+
+  ServerSettings settings_;
+  std::vector<Worker*> workers_;
+  Handler handler_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::atomic<bool> draining_{false};
+  std::atomic<int> exchanges_{0};
+};
+
+// A peer's and its forwarding headers' word for who the client is: behind a trusted peer the right-most untrusted entry
+// of X-Forwarded-For (else X-Real-IP), otherwise the peer. With trust_all the left-most entry.
+std::string resolve_client_ip(const core::IpAddress& peer, const HeaderList& headers,
+                              std::span<const core::IpBlock> trusted, bool trust_all);
+std::string to_text(const core::IpAddress& address);
+
+}  // namespace tollgate::net

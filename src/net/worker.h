@@ -1,0 +1,103 @@
+// A network thread: one io_context, its time limits, its buffers, its upstream connections. Everything a worker owns is
+// touched on its thread only, except what says otherwise.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "net/awaitable.h"
+#include "net/deadline.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace tollgate::net {
+
+class Resolver;
+class Upstreams;
+struct UpstreamSettings;
+
+constexpr std::size_t kBufferSize = 64 * 1024;
+
+// Buffers of kBufferSize, lent only while bytes are at hand.
+class BufferPool {
+ public:
+  class Lease {
+   public:
+    Lease() = default;
+    Lease(BufferPool* pool, std::unique_ptr<char[]> data) : pool_(pool), data_(std::move(data)) {}
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&& other) noexcept {
+      release();
+      pool_ = other.pool_;
+      data_ = std::move(other.data_);
+      return *this;
+    }
+    ~Lease() { release(); }
+    void release() {
+      if (data_) pool_->give_back(std::move(data_));
+    }
+    char* data() const { return data_.get(); }
+    explicit operator bool() const { return data_ != nullptr; }
+
+   private:
+    BufferPool* pool_ = nullptr;
+    std::unique_ptr<char[]> data_;
+  };
+  Lease borrow();
+
+ private:
+  void give_back(std::unique_ptr<char[]> data);
+  std::vector<std::unique_ptr<char[]>> free_;
+};
+
+class Worker {
+ public:
+  Worker(int index, Resolver& resolver, const UpstreamSettings& upstream);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+  void stop();  // from any thread; join() waits
+  void join();
+
+  int index() const { return index_; }
+  boost::asio::io_context& io() { return *io_; }
+  void post(std::function<void()> job);  // from any thread
+  void spawn(awaitable<void> task);      // from this worker's thread; an exception that leaves it ends up in the log
+
+  DeadlineWheel& wheel() { return wheel_; }
+  BufferPool& buffers() { return buffers_; }
+  Upstreams& upstreams() { return *upstreams_; }
+  Resolver& resolver() { return resolver_; }
+
+  // From any thread.
+  std::atomic<int>& connections() { return connections_; }
+  std::chrono::steady_clock::time_point last_tick() const { return last_tick_.load(std::memory_order_relaxed); }
+
+  static Worker& current();  // of the calling thread; only inside a worker
+
+ private:
+  awaitable<void> tick();
+  void run();
+
+  int index_;
+  DeadlineWheel wheel_;
+  BufferPool buffers_;
+  Resolver& resolver_;
+  std::atomic<int> connections_{0};
+  std::atomic<std::chrono::steady_clock::time_point> last_tick_;
+  std::unique_ptr<Upstreams> upstreams_;
+  // Last: destroying it destroys suspended coroutines, which touch what stands above.
+  std::unique_ptr<boost::asio::io_context> io_;
+  struct Thread;
+  std::unique_ptr<Thread> thread_;
+};
+
+awaitable<void> sleep_for(std::chrono::milliseconds time);
+
+}  // namespace tollgate::net

@@ -1,0 +1,90 @@
+#include "relay/credentials.h"
+
+namespace tollgate::relay {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  auto begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+      out.push_back(static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i] == '+' ? ' ' : text[i]);
+    }
+  }
+  return out;
+}
+
+// Sec-WebSocket-Protocol of browsers: "realtime, openai-insecure-api-key.sk-…". Without such an element the whole
+// header is the credential, as in the compatible product.
+std::string_view from_websocket_protocol(std::string_view header) {
+  constexpr std::string_view kMark = "openai-insecure-api-key";
+  std::string_view rest = header;
+  while (!rest.empty()) {
+    auto comma = rest.find(',');
+    auto element = trim(rest.substr(0, comma));
+    if (element.starts_with(kMark)) {
+      element.remove_prefix(kMark.size());
+      if (element.starts_with('.')) element.remove_prefix(1);
+      return element;
+    }
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+  }
+  return header;
+}
+
+}  // namespace
+
+std::optional<std::string> query_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    auto amp = query.find('&');
+    auto pair = query.substr(0, amp);
+    auto equals = pair.find('=');
+    if (percent_decoded(pair.substr(0, equals)) == name)
+      return equals == std::string_view::npos ? std::string() : percent_decoded(pair.substr(equals + 1));
+    query = amp == std::string_view::npos ? std::string_view() : query.substr(amp + 1);
+  }
+  return std::nullopt;
+}
+
+Credential find_credential(std::string_view path, std::string_view query, const HeaderLookup& header) {
+  std::string text;
+  if (auto value = header("authorization")) text = *value;
+  if (auto value = header("sec-websocket-protocol"); value && !value->empty()) text = from_websocket_protocol(*value);
+  if (path.find("/v1/messages") != std::string_view::npos || path.find("/v1/models") != std::string_view::npos) {
+    if (auto value = header("x-api-key"); value && !value->empty()) text = *value;
+  }
+  if (path.starts_with("/v1beta/models") || path.starts_with("/v1beta/openai/models") ||
+      path.starts_with("/v1/models/")) {
+    if (auto value = query_parameter(query, "key"); value && !value->empty()) text = *value;
+    if (auto value = header("x-goog-api-key"); value && !value->empty()) text = *value;
+  }
+
+  std::string_view key = text;
+  if (key.starts_with("Bearer ") || key.starts_with("bearer ")) key = trim(key.substr(7));
+  if (key.starts_with("sk-")) key.remove_prefix(3);
+  Credential credential;
+  auto dash = key.find('-');
+  credential.key = key.substr(0, dash);
+  if (dash != std::string_view::npos) {
+    auto rest = key.substr(dash + 1);
+    credential.channel = std::string(rest.substr(0, rest.find('-')));
+  }
+  return credential;
+}
+
+}  // namespace tollgate::relay
