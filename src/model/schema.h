@@ -1,0 +1,62 @@
+// The whole schema as one table, and the migration that completes a database to it: tables, columns and indexes are
+// added, nothing is dropped, narrowed or retyped.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sql/connection.h"
+
+namespace tollgate::model {
+
+// Type classes of columns; each database spells them its own way (schema.cpp).
+enum class ColumnClass {
+  kPk,
+  kPkUnsigned,
+  kInt,
+  kUnsigned,
+  kUnsigned32,
+  kBig,
+  kReal,
+  kBool,
+  kLong,
+  kText,
+  kString,
+  kTime,
+  kJson,
+  kLiteral
+};
+
+struct Column {
+  std::string_view name;
+  ColumnClass cls;
+  std::string_view literal = {};        // kLiteral: the type as written, e.g. varchar(64)
+  std::string_view default_value = {};  // as written in SQL for numbers; texts without quotes
+  bool text_default = false;            // default_value is a text (may be empty)
+  bool not_null = false;
+  bool unique = false;
+};
+
+struct Index {
+  std::string_view name;
+  std::string_view columns;  // comma list
+  bool unique = false;
+  std::string_view where = {};
+};
+
+struct Table {
+  std::string_view name;
+  std::span<const Column> columns;
+  std::span<const Index> indexes;
+  std::string_view primary_key = {};  // comma list; empty: the kPk column
+};
+
+std::span<const Table> tables();
+
+// The statements that bring this database to the schema; empty when it is there.
+sql::Result<std::vector<std::string>> plan_migration(sql::Connection& db);
+// Runs them; returns how many there were. Run by one process at a time.
+sql::Result<std::size_t> migrate(sql::Connection& db);
+
+}  // namespace tollgate::model
