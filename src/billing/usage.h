@@ -4,8 +4,8 @@
 
 namespace tollgate::billing {
 
-// What an OpenAI-style `usage` object says, members that were absent as 0. Cached, audio and image tokens are included in
-// prompt_tokens, reasoning and audio in completion_tokens (OpenAI convention). Never negative: readers clamp.
+// What an OpenAI-style `usage` object says, members that were absent as 0. Cached, audio and image tokens are included
+// in prompt_tokens, reasoning and audio in completion_tokens (OpenAI convention). Never negative: readers clamp.
 struct Usage {
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;

@@ -1,0 +1,161 @@
+#include "api/api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/database.h"
+#include "api/gate.h"
+#include "api/rate_limit.h"
+#include "api/routes.h"
+#include "core/log.h"
+#include "model/option.h"
+
+namespace tollgate::api {
+namespace {
+
+constexpr std::string_view kRoot = "/api";
+constexpr std::int64_t kSearchCount = 10, kSearchSeconds = 60;
+
+bool same_name(std::string_view a, std::string_view b) {
+  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+Response unknown_route(const Request& request) {
+  json::object error;
+  error.emplace("message", json::string(fmt::format("Invalid URL ({} {})", request.method, request.path)));
+  error.emplace("type", "invalid_request_error");
+  error.emplace("param", "");
+  error.emplace("code", "");
+  json::object body;
+  body.emplace("error", std::move(error));
+  return json_response(404, body);
+}
+
+Response crashed() {
+  json::object error;
+  error.emplace("message", "Panic detected, error: internal error");
+  error.emplace("type", "new_api_panic");
+  json::object body;
+  body.emplace("error", std::move(error));
+  return json_response(500, body);
+}
+
+// Nothing when the request may pass.
+std::optional<Response> refused(RateLimiter& limiter, std::string_view name, std::string_view key,
+                                Settings::Limit limit, std::int64_t now) {
+  if (!limit.enabled) return std::nullopt;
+  const LimitAnswer answer = limiter.check(fmt::format("{}{}", name, key), limit.count, limit.seconds, now);
+  if (answer.allowed) return std::nullopt;
+  Response response = fail(429, fmt::format("rate limit {} reached: at most {} requests in {} seconds, retry in {} s",
+                                            name, limit.count, limit.seconds, answer.retry_after));
+  response.headers.emplace_back("Retry-After", std::to_string(answer.retry_after));
+  response.headers.emplace_back("X-RateLimit-Limit", std::to_string(limit.count));
+  response.headers.emplace_back("X-RateLimit-Remaining", std::to_string(answer.remaining));
+  response.headers.emplace_back("X-RateLimit-Reset", std::to_string(answer.retry_after));
+  return response;
+}
+
+std::shared_ptr<const core::Options> options_of(const Services& services, sql::Connection& db) {
+  if (services.options) return services.options();
+  core::OptionRows rows;
+  for (auto& [key, value] : must(model::load_options(db))) rows.insert_or_assign(std::move(key), std::move(value));
+  return std::make_shared<const core::Options>(rows);
+}
+
+// Routes that read no cookie may be asked by pages of other sites.
+Response with_cors(const Request& request, Response response) {
+  if (!request.header("Origin").empty()) response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  return response;
+}
+
+// A cookie for a session that a handler changed.
+bool write_session(const Context& c, Response& response) {
+  const Settings& settings = c.services.settings;
+  auto value = encode_session(c.session.values, settings.session_secrets.front(), c.now());
+  if (!value) return false;
+  const bool secure = settings.secure_cookie;
+  response.headers.emplace_back("Set-Cookie", session_set_cookie(*value, c.now(), secure));
+  return true;
+}
+
+}  // namespace
+
+std::string_view Request::header(std::string_view name) const {
+  for (const auto& [key, value] : headers)
+    if (same_name(key, name)) return value;
+  return {};
+}
+
+Api::Api(Services services) : services_(std::move(services)), limiter_(std::make_unique<RateLimiter>()) {
+  if (services_.settings.session_secrets.empty()) throw std::logic_error("the management API needs a session secret");
+}
+
+Api::~Api() = default;
+
+bool Api::owns(std::string_view path) {
+  return path == kRoot || path.starts_with("/api/");
+}
+
+Response Api::handle(const Request& request) {
+  try {
+    return dispatch(request);
+  } catch (const DatabaseError& error) {
+    core::log::error("management API {} {}: database: {}", request.method, request.path, error.what());
+    return database_failure();
+  } catch (const std::exception& error) {
+    core::log::error("management API {} {}: {}", request.method, request.path, error.what());
+    return crashed();
+  }
+}
+
+Response Api::dispatch(const Request& request) {
+  const std::int64_t now = services_.clock.unix_seconds();
+  const Settings& settings = services_.settings;
+  const bool exempt = request.loopback_peer && (request.path == "/api/status" || request.path == "/api/status/");
+  if (!exempt)
+    if (auto answer = refused(*limiter_, "GA", request.client_ip, settings.global_limit, now)) return *answer;
+
+  const RouteMatch match = find_route(request.method, request.path);
+  if (!match.route) return unknown_route(request);
+  const Route& route = *match.route;
+  if (route.limit == Limit::kCritical)
+    if (auto answer = refused(*limiter_, "CT", request.client_ip, settings.critical_limit, now)) return *answer;
+
+  auto lease = services_.db.lease();
+  if (!lease) {
+    core::log::error("management API: no database connection: {}", lease.error().message);
+    return fail(503, "database unavailable");
+  }
+  Context context{.request = request,
+                  .services = services_,
+                  .options = options_of(services_, **lease),
+                  .db = **lease,
+                  .limiter = *limiter_,
+                  .session = {},
+                  .user = {},
+                  .api_key = {},
+                  .language = language_of_header(request.header("Accept-Language")),
+                  .parameter = match.parameter,
+                  .query = Query(request.query)};
+  load_session(context);
+  if (route.access == Access::kToken) {
+    if (auto answer = authenticate_api_key(context)) return with_cors(request, *answer);
+  } else if (route.access != Access::kNone) {
+    if (auto answer = authenticate(context, route.access)) return *answer;
+  }
+  if (route.limit == Limit::kSearch) {
+    const Settings::Limit limit{true, kSearchCount, kSearchSeconds};
+    if (auto answer = refused(*limiter_, "SR", fmt::format(":user:{}", context.user.id.value), limit, now))
+      return *answer;
+  }
+
+  Response response = route.handler(context);
+  if (route.access == Access::kToken) return with_cors(request, std::move(response));
+  if (context.session.changed && !write_session(context, response))
+    return fail_key(context, "user.session_save_failed");
+  return response;
+}
+
+}  // namespace tollgate::api

@@ -1,0 +1,109 @@
+// The management API (/api/…): a plain function from request to response, without sockets. A network worker hands the
+// request to a thread pool; handle() runs there, may block on SQL and on password hashing, and may be called from many
+// threads at once.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/option_table.h"
+#include "core/result.h"
+#include "core/types.h"
+#include "sql/connection.h"
+
+namespace tollgate::api {
+
+struct Request {
+  std::string method;  // upper case
+  std::string path;    // percent-decoding not yet done, without the query
+  std::string query;   // what follows '?', may be empty
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::string client_ip;       // as the trusted-proxy rules gave it
+  bool loopback_peer = false;  // the direct peer is this machine and no proxy header stood in between
+  bool https = false;          // as the client sees it
+
+  // First header of that name in any letter case; empty when there is none.
+  std::string_view header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;  // Content-Type included when there is a body
+  std::string body;
+};
+
+// Settings that do not change while the process runs.
+struct Settings {
+  std::vector<std::string> session_secrets;  // the first signs, all verify; must not be empty
+  std::string version = "v0.0.0";
+  std::int64_t start_time = 0;  // unix seconds
+  bool batch_update = false;    // only reported
+  bool secure_cookie = false;
+  struct Limit {
+    bool enabled = true;
+    std::int64_t count = 0;
+    std::int64_t seconds = 0;
+  };
+  Limit global_limit{true, 180, 180};    // per client address, all of /api
+  Limit critical_limit{true, 20, 1200};  // per client address, log-in and its kin together
+};
+
+// What the API needs from the rest of the program. Pools and clock must outlive the Api. Callbacks may be empty; they
+// run on the calling thread after the change is committed and must not throw.
+struct Services {
+  sql::Pool& db;
+  sql::Pool& log_db;  // may be the same pool
+  const core::Clock& clock;
+  Settings settings = {};
+
+  // The options in force on this node. Empty: they are read from SQL at each request.
+  std::function<std::shared_ptr<const core::Options>()> options = {};
+
+  // After a change: make it visible to the request path of this node (and tell the others). options_changed returns
+  // when options() gives the new values.
+  std::function<void()> channels_changed = {};
+  std::function<void()> options_changed = {};
+  std::function<void(core::UserId)> user_changed = {};
+  std::function<void(std::string_view key)> token_changed = {};  // the key as stored, without sk-
+
+  // Money. Shown balances add what this or other nodes hold for the account; without a callback the column is shown.
+  // Setting goes through the ledger, never through the columns; without a callback such a change is refused.
+  std::function<core::Quota(core::UserId, core::Quota column)> shown_user_balance = {};
+  std::function<core::Quota(core::TokenId, core::Quota column)> shown_token_balance = {};
+  std::function<core::Result<void>(core::UserId, core::Quota balance)> set_user_balance = {};
+  std::function<core::Result<void>(core::TokenId, core::Quota balance)> set_token_balance = {};
+
+  // Built-in model names by channel type (GET /api/models); empty: none are known.
+  std::function<std::vector<std::pair<int, std::vector<std::string>>>()> builtin_models = {};
+};
+
+class RateLimiter;
+
+class Api {
+ public:
+  explicit Api(Services services);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  // Whether the path belongs to the management API (/api and below), known route or not.
+  static bool owns(std::string_view path);
+
+  // Never throws; an internal fault is a 500 in the API's own shape.
+  Response handle(const Request& request);
+
+ private:
+  Response dispatch(const Request& request);
+
+  Services services_;
+  std::unique_ptr<RateLimiter> limiter_;
+};
+
+}  // namespace tollgate::api

@@ -1,0 +1,206 @@
+#include "api/channel_json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tollgate::api {
+namespace {
+
+constexpr std::int64_t kVertex = 41, kCodex = 57;
+constexpr std::size_t kMaxModelName = 255;
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
+}
+
+bool keys_are_json(const model::Channel& channel) {
+  if (channel.type != kVertex) return false;
+  auto settings = Fields::parse(channel.settings.empty() ? "{}" : channel.settings);
+  std::string kind;
+  if (settings) settings->get("vertex_key_type", kind);
+  return kind != "api_key";
+}
+
+std::string check_vertex(const model::Channel& channel) {
+  if (channel.other.empty()) return "部署地区不能为空";
+  auto regions = parse_json(channel.other);
+  if (!regions || !regions->is_object())
+    return R"(部署地区必须是标准的Json格式，例如{"default": "us-central1", "region2": "us-east1"})";
+  const json::value* fallback = regions->get_object().if_contains("default");
+  if (!fallback || fallback->is_null()) return "部署地区必须包含default字段";
+  return {};
+}
+
+std::string check_codex(std::string_view key) {
+  const std::string text = trimmed(key);
+  auto fields = Fields::parse(text);
+  if (!text.starts_with('{') || !fields) return "Codex key must be a valid JSON object";
+  for (std::string_view name : {"access_token", "account_id"}) {
+    std::string value;
+    if (!fields->get(name, value).ok() || trimmed(value).empty())
+      return fmt::format("Codex key JSON must include {}", name);
+  }
+  return {};
+}
+
+json::object object_member(const json::object& object, json::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value && value->is_object() ? value->get_object() : json::object();
+}
+
+}  // namespace
+
+KeyState read_key_state(const std::string& channel_info) {
+  KeyState state;
+  auto parsed = parse_json(channel_info);
+  if (!parsed || !parsed->is_object()) return state;
+  const json::object& object = parsed->get_object();
+  state.status = object_member(object, "multi_key_status_list");
+  state.disabled_reason = object_member(object, "multi_key_disabled_reason");
+  state.disabled_time = object_member(object, "multi_key_disabled_time");
+  auto fields = Fields::of(*parsed);
+  fields->get("is_multi_key", state.is_multi)
+      .get("multi_key_size", state.size)
+      .get("multi_key_polling_index", state.polling_index)
+      .get("multi_key_mode", state.mode);
+  return state;
+}
+
+std::string write_key_state(const KeyState& state) {
+  json::object o;
+  o.emplace("is_multi_key", state.is_multi);
+  o.emplace("multi_key_size", state.size);
+  o.emplace("multi_key_status_list", state.status.empty() ? json::value() : json::value(state.status));
+  if (!state.disabled_reason.empty()) o.emplace("multi_key_disabled_reason", state.disabled_reason);
+  if (!state.disabled_time.empty()) o.emplace("multi_key_disabled_time", state.disabled_time);
+  o.emplace("multi_key_polling_index", state.polling_index);
+  o.emplace("multi_key_mode", json::string(state.mode));
+  return json_text(o);
+}
+
+json::object channel_document(const model::Channel& c) {
+  json::object o;
+  auto text = [&](const char* name, const std::string& value) { o.emplace(name, json::string(value)); };
+  o.emplace("id", c.id.value);
+  o.emplace("type", c.type);
+  o.emplace("key", "");
+  text("openai_organization", c.openai_organization);
+  text("test_model", c.test_model);
+  o.emplace("status", c.status);
+  text("name", c.name);
+  o.emplace("weight", c.weight);
+  o.emplace("created_time", c.created_time);
+  o.emplace("test_time", c.test_time);
+  o.emplace("response_time", c.response_time);
+  text("base_url", c.base_url);
+  text("other", c.other);
+  o.emplace("balance", c.balance);
+  o.emplace("balance_updated_time", c.balance_updated_time);
+  text("models", c.models);
+  text("group", c.group);
+  o.emplace("used_quota", c.used_quota.units);
+  text("model_mapping", c.model_mapping);
+  text("status_code_mapping", c.status_code_mapping);
+  o.emplace("priority", c.priority);
+  o.emplace("auto_ban", c.auto_ban);
+  text("other_info", c.other_info);
+  o.emplace("tag", c.tag ? json::value(json::string(*c.tag)) : json::value());
+  text("setting", c.setting);
+  text("param_override", c.param_override);
+  text("header_override", c.header_override);
+  text("remark", c.remark);
+  KeyState state = read_key_state(c.channel_info);
+  state.disabled_reason.clear();  // may quote what an upstream said about a key
+  state.disabled_time.clear();
+  o.emplace("channel_info", *parse_json(write_key_state(state)));
+  text("settings", c.settings);
+  return o;
+}
+
+std::string apply_channel_fields(model::Channel& c, Fields& fields) {
+  auto text = [&](std::string_view name, std::string& target) {
+    std::string value;
+    if (fields.get(name, value).ok() && !value.empty()) target = value;
+  };
+  auto number = [&](std::string_view name, std::int64_t& target) {
+    std::int64_t value = 0;
+    if (fields.get(name, value).ok() && value != 0) target = value;
+  };
+  text("name", c.name);
+  text("other", c.other);
+  text("models", c.models);
+  text("group", c.group);
+  text("other_info", c.other_info);
+  text("settings", c.settings);
+  number("type", c.type);
+  number("status", c.status);
+  number("test_time", c.test_time);
+  number("response_time", c.response_time);
+  // These may be emptied.
+  fields.get("openai_organization", c.openai_organization)
+      .get("test_model", c.test_model)
+      .get("base_url", c.base_url)
+      .get("model_mapping", c.model_mapping)
+      .get("status_code_mapping", c.status_code_mapping)
+      .get("setting", c.setting)
+      .get("param_override", c.param_override)
+      .get("header_override", c.header_override)
+      .get("remark", c.remark)
+      .get("tag", c.tag)
+      .get("weight", c.weight)
+      .get("priority", c.priority)
+      .get("auto_ban", c.auto_ban);
+  if (!fields.ok()) return fields.error();
+  if (c.weight < 0) return "invalid JSON: field weight must not be negative";
+  return {};
+}
+
+std::string check_channel(const model::Channel& c, bool creating) {
+  if (!c.setting.empty()) {
+    auto setting = parse_json(c.setting);
+    if (!setting || !(setting->is_object() || setting->is_null()))
+      return "渠道额外设置[channel setting] 格式错误：" + (setting ? "an object is expected" : setting.error().message);
+  }
+  if (creating) {
+    if (c.key.empty()) return "channel cannot be empty";
+    for (const std::string& model : model::split_list(c.models))
+      if (model.size() > kMaxModelName) return "模型名称过长: " + model;
+  }
+  if (c.type == kVertex) return check_vertex(c);
+  if (c.type == kCodex && (creating || !trimmed(c.key).empty())) return check_codex(c.key);
+  return {};
+}
+
+core::Result<std::vector<std::string>> split_new_keys(const model::Channel& channel, const std::string& text,
+                                                      bool trim_lines) {
+  std::vector<std::string> keys;
+  if (keys_are_json(channel)) {
+    auto parsed = parse_json(text);
+    if (!parsed || !parsed->is_array())
+      return core::error(core::Errc::kInvalid,
+                         "批量添加 Vertex AI 必须使用标准的JsonArray格式，例如[{key1}, {key2}...]，请检查输入");
+    for (const auto& item : parsed->get_array())
+      keys.push_back(item.is_string()   ? trimmed(std::string(item.get_string()))
+                     : item.is_object() ? json_text(sorted(item.get_object()))
+                                        : json_text(item));
+    if (keys.empty()) return core::error(core::Errc::kInvalid, "批量添加 Vertex AI 的 keys 不能为空");
+    return keys;
+  }
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    std::string key = trim_lines ? trimmed(line) : std::string(line);
+    if (!key.empty()) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+bool is_masked_key(std::string_view key) {
+  return key.find("****") != std::string_view::npos;
+}
+
+}  // namespace tollgate::api

@@ -1,0 +1,43 @@
+// The channel object of the API, and what may stand in one.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/json.h"
+#include "model/channel.h"
+
+namespace tollgate::api {
+
+// Without its key: nothing here ever shows one.
+json::object channel_document(const model::Channel& channel);
+
+// The state of a channel with several keys, as the column channel_info holds it.
+struct KeyState {
+  bool is_multi = false;
+  std::int64_t size = 0;
+  std::string mode;  // random, polling or empty
+  std::int64_t polling_index = 0;
+  json::object status;           // index → status, disabled keys only
+  json::object disabled_reason;  // index → text
+  json::object disabled_time;    // index → unix seconds
+};
+KeyState read_key_state(const std::string& channel_info);
+std::string write_key_state(const KeyState& state);
+
+// Sets what the body says: plain texts and numbers when not empty or zero, the nullable ones whenever they are sent.
+// The key is left alone. An empty text, or what is wrong with the body.
+std::string apply_channel_fields(model::Channel& channel, Fields& fields);
+
+// An empty text, or the message that refuses the channel. `creating`: the key and the models are checked too.
+std::string check_channel(const model::Channel& channel, bool creating);
+
+// The keys of a text: lines, or for service accounts (type 41 without API keys) the elements of a JSON array.
+core::Result<std::vector<std::string>> split_new_keys(const model::Channel& channel, const std::string& text,
+                                                      bool trim_lines);
+
+// A text that stands for a key which the sender never saw.
+bool is_masked_key(std::string_view key);
+
+}  // namespace tollgate::api

@@ -1,0 +1,438 @@
+#include "app/run.h"
+
+#include <fmt/core.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "app/command_line.h"
+#include "app/secrets.h"
+#include "app/version.h"
+#include "app/web.h"
+#include "billing/bpe.h"
+#include "core/config.h"
+#include "core/json_text.h"
+#include "core/log.h"
+#include "model/schema.h"
+#include "net/resolver.h"
+#include "net/worker.h"
+#include "sql/transaction.h"
+
+namespace tollgate::app {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+std::string reported_version(const core::Config& config) {
+  return config.is_set("VERSION") ? config.text("VERSION") : std::string(kVersion);
+}
+
+// 0, or the code to exit with after the errors were printed.
+int report_configuration(const core::ConfigReport& report) {
+  for (const auto& warning : report.warnings) std::fprintf(stderr, "WARN %s\n", warning.c_str());
+  for (const auto& error : report.errors) std::fprintf(stderr, "ERROR %s\n", error.c_str());
+  if (report.errors.empty()) return kOk;
+  auto count = report.errors.size();
+  return fatal(kConfiguration, "configuration",
+               fmt::format("{} variable{} cannot be used", count, count == 1 ? "" : "s"),
+               "mend what the lines above name");
+}
+
+int healthcheck(const core::Config& config) {
+  int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(config.integer("PORT")));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  timeval limit{5, 0};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  std::string answer;
+  if (::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    constexpr std::string_view kRequest = "GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    [[maybe_unused]] auto sent = ::write(descriptor, kRequest.data(), kRequest.size());
+    char buffer[1024];
+    for (ssize_t got; (got = ::read(descriptor, buffer, sizeof buffer)) > 0;)
+      answer.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(descriptor);
+  bool well = answer.starts_with("HTTP/1.1 200");
+  auto body = answer.find("\r\n\r\n");
+  std::printf("%s\n", well ? "true" : body == std::string::npos ? "no answer" : answer.c_str() + body + 4);
+  return well ? kOk : kFailure;
+}
+
+std::size_t granted_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+// Each connection is a descriptor: take what the system allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+net::ServerSettings server_settings(const core::Config& config) {
+  net::ServerSettings settings;
+  settings.port = static_cast<std::uint16_t>(config.integer("PORT"));
+  settings.listen = config.list("TOLLGATE_LISTEN");
+  settings.idle_timeout = config.duration("TOLLGATE_KEEPALIVE");
+  for (const auto& text : config.list("TOLLGATE_TRUSTED_PROXIES")) {
+    if (text == "all") settings.trust_all = true;
+    if (auto block = core::parse_ip_block(text)) settings.trusted_proxies.push_back(*block);
+  }
+  return settings;
+}
+
+relay::SnapshotDefaults snapshot_defaults(const core::Config& config) {
+  relay::SnapshotDefaults defaults;
+  defaults.timeouts.connect = config.duration("TOLLGATE_CONNECT_TIMEOUT");
+  defaults.timeouts.first_byte = config.duration("TOLLGATE_FIRST_BYTE_TIMEOUT");
+  defaults.timeouts.gap = std::chrono::seconds(config.integer("STREAMING_TIMEOUT"));
+  defaults.timeouts.total = std::chrono::seconds(config.integer("RELAY_TIMEOUT"));
+  return defaults;
+}
+
+relay::RelaySettings relay_settings(const core::Config& config) {
+  auto megabytes = [&](std::string_view name) { return static_cast<std::size_t>(config.integer(name)) << 20U; };
+  relay::RelaySettings settings;
+  settings.max_body_bytes = megabytes("MAX_REQUEST_BODY_MB");
+  settings.max_answer_bytes = megabytes("TOLLGATE_MAX_ANSWER_MB");
+  settings.max_event_bytes = megabytes("STREAM_SCANNER_MAX_BUFFER_MB");
+  settings.force_stream_option = config.boolean("FORCE_STREAM_OPTION");
+  settings.count_tokens = config.boolean("CountToken");
+  settings.error_log = config.boolean("ERROR_LOG_ENABLED");
+  settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
+  settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
+  settings.version = reported_version(config);
+  return settings;
+}
+
+core::log::Settings log_settings(const core::Config& config) {
+  core::log::Settings settings;
+  settings.directory = config.text("TOLLGATE_LOG_DIR") == "-" ? std::string() : config.text("TOLLGATE_LOG_DIR");
+  auto level = config.text("TOLLGATE_LOG_LEVEL");
+  settings.level = config.boolean("DEBUG") || level == "debug" ? core::log::Level::kDebug
+                   : level == "warn"                           ? core::log::Level::kWarn
+                   : level == "error"                          ? core::log::Level::kError
+                                                               : core::log::Level::kInfo;
+  settings.max_bytes = static_cast<std::size_t>(config.integer("TOLLGATE_LOG_MAX_MB")) << 20U;
+  settings.keep_files = static_cast<std::size_t>(config.integer("TOLLGATE_LOG_KEEP"));
+  return settings;
+}
+
+// Reads the snapshot anew whenever asked, and every SYNC_FREQUENCY seconds besides.
+class SnapshotLoop {
+ public:
+  SnapshotLoop(sql::Pool& pool, relay::SnapshotHolder& holder, relay::SnapshotDefaults defaults,
+               std::chrono::seconds period)
+      : pool_(pool), holder_(holder), defaults_(defaults), period_(period) {}
+  ~SnapshotLoop() { stop(); }
+
+  // Once, on the calling thread: what it returns is in force.
+  core::Result<void> load() {
+    std::lock_guard one_at_a_time(loading_);
+    auto lease = pool_.lease();
+    if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
+    auto snapshot = relay::load_snapshot(**lease, defaults_);
+    if (!snapshot) return snapshot.error();
+    holder_.replace(std::move(*snapshot));
+    return {};
+  }
+  void reload() {
+    if (auto loaded = load(); !loaded) core::log::warn("configuration stays as it was: {}", loaded.error().message);
+  }
+  void start() {
+    thread_ = std::thread([this] {
+      std::unique_lock lock(mutex_);
+      while (!wake_.wait_for(lock, period_, [this] { return stopping_; })) {
+        lock.unlock();
+        reload();
+        lock.lock();
+      }
+    });
+  }
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  sql::Pool& pool_;
+  relay::SnapshotHolder& holder_;
+  relay::SnapshotDefaults defaults_;
+  std::chrono::seconds period_;
+  std::mutex loading_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+// Waits for SIGTERM or SIGINT, which every thread blocks; nullopt after `limit`.
+std::optional<int> wait_for_signal(std::optional<milliseconds> limit) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  if (!limit) {
+    int signal = 0;
+    sigwait(&set, &signal);
+    return signal;
+  }
+  timespec time{limit->count() / 1000, (limit->count() % 1000) * 1'000'000};
+  int signal = sigtimedwait(&set, nullptr, &time);
+  return signal > 0 ? std::optional<int>(signal) : std::nullopt;
+}
+
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+// Lets running requests finish: new ones are still served on open connections, each further answer closes its own. A
+// second signal shortens the wait to five seconds, a third ends it.
+void drain(net::Server& server, relay::Relay& relay, const core::Config& config) {
+  server.begin_drain();
+  core::log::info("draining: {} requests are running", server.open_exchanges());
+  std::this_thread::sleep_for(config.duration("TOLLGATE_DRAIN_DELAY"));
+  server.stop_accepting();
+  server.close_idle();
+  auto due = steady_clock::now() + config.duration("TOLLGATE_DRAIN_TIMEOUT") - std::chrono::seconds(2);
+  int signals = 0;
+  while (server.open_exchanges() > 0 && steady_clock::now() < due && signals < 2) {
+    if (wait_for_signal(milliseconds(50)) && ++signals == 1)
+      due = std::min(due, steady_clock::now() + std::chrono::seconds(5));
+  }
+  if (server.open_exchanges() == 0) return;
+  core::log::warn("{} requests are ended by the drain limit", server.open_exchanges());
+  relay.end_streams();
+  for (auto end = steady_clock::now() + std::chrono::seconds(2);
+       server.open_exchanges() > 0 && steady_clock::now() < end;)
+    std::this_thread::sleep_for(milliseconds(20));
+}
+
+int serve(const core::Config& config) {
+  auto started = steady_clock::now();
+  const auto& clock = core::real_clock();
+
+  // Data directory and logs.
+  const auto& data_dir = config.text("TOLLGATE_DATA_DIR");
+  std::error_code failed;
+  std::filesystem::create_directories(data_dir, failed);
+  if (failed)
+    return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", data_dir + ": " + failed.message(),
+                 "name a directory that can be written");
+  if (auto warning = core::log::open(log_settings(config)); !warning.empty()) core::log::warn("{}", warning);
+  if (config.boolean("TLS_INSECURE_SKIP_VERIFY"))
+    core::log::warn("TLS_INSECURE_SKIP_VERIFY is on: certificates of upstreams are not verified");
+
+  // Secrets.
+  std::vector<std::string> session_secrets{config.text("SESSION_SECRET")};
+  if (session_secrets.front().empty()) {
+    auto own = own_session_secret(data_dir);
+    if (!own)
+      return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", own.error().message, "make it writable, or set SESSION_SECRET");
+    session_secrets.front() = *own;
+  }
+  for (std::string_view rest = config.text("SESSION_SECRET_PREVIOUS"); !rest.empty();) {
+    auto bar = rest.find('|');
+    session_secrets.emplace_back(rest.substr(0, bar));
+    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
+  }
+
+  // Network threads; the addresses are taken now, so that an error of theirs comes before anything is touched.
+  auto worker_count = config.is_set("TOLLGATE_WORKERS") ? static_cast<std::size_t>(config.integer("TOLLGATE_WORKERS"))
+                                                        : granted_cores();
+  net::Resolver resolver;
+  net::UpstreamSettings upstream_settings;
+  upstream_settings.max_idle = static_cast<std::size_t>(config.integer("RELAY_MAX_IDLE_CONNS"));
+  upstream_settings.max_idle_per_host = static_cast<std::size_t>(config.integer("RELAY_MAX_IDLE_CONNS_PER_HOST"));
+  std::vector<std::unique_ptr<net::Worker>> workers;
+  std::vector<net::Worker*> worker_list;
+  for (std::size_t i = 0; i < worker_count; ++i) {
+    workers.push_back(std::make_unique<net::Worker>(static_cast<int>(i), resolver, upstream_settings));
+    worker_list.push_back(workers.back().get());
+  }
+  std::unique_ptr<Web> web;
+  net::Server server(server_settings(config), worker_list,
+                     [&web](net::Exchange& exchange) { return web->handle(exchange); });
+  if (auto bound = server.bind(); !bound)
+    return fatal(kAddressInUse, config.is_set("TOLLGATE_LISTEN") ? "TOLLGATE_LISTEN" : "PORT", bound.error().message,
+                 "choose another port with PORT or --port");
+
+  // Database, schema.
+  auto connections = config.is_set("SQL_MAX_OPEN_CONNS")
+                         ? static_cast<std::size_t>(config.integer("SQL_MAX_OPEN_CONNS"))
+                         : std::min<std::size_t>(4 * worker_count + 4, 32);
+  auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), connections);
+  if (!pool)
+    return fatal(kCannotWrite, "SQLITE_PATH", pool.error().message, "name a file in a directory that can be written");
+  {
+    auto lease = (*pool)->lease();
+    if (!lease) return fatal(kDependencyAway, "SQLITE_PATH", lease.error().message, "");
+    if (config.text("NODE_TYPE") == "master") {
+      auto migrated = model::migrate(**lease);
+      if (!migrated)
+        return fatal(kDependencyAway, "SQLITE_PATH", "the schema cannot be completed: " + migrated.error().message, "");
+      if (*migrated > 0) core::log::info("schema completed by {} statements", *migrated);
+    }
+  }
+
+  // Money: the journal is opened, what an earlier process left is flushed in the background.
+  auto opened = billing::Billing::open(billing::BillingSettings::of(config), **pool, **pool, clock);
+  if (!opened)
+    return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", opened.error().message,
+                 "one process at a time uses a data directory");
+  auto billing = std::move(*opened);
+
+  // Channels, options, prices.
+  relay::SnapshotHolder snapshots;
+  SnapshotLoop snapshot_loop(**pool, snapshots, snapshot_defaults(config),
+                             std::chrono::seconds(config.integer("SYNC_FREQUENCY")));
+  if (auto loaded = snapshot_loop.load(); !loaded)
+    return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
+
+  // The relay, the management API, and what paths lead to.
+  core::ThreadPool sql_threads("sql", 2, 10'000);
+  core::ThreadPool api_threads("api", 4, 1'000);
+  core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
+  relay::Relay relay(relay_settings(config), worker_list, snapshots, *billing, **pool, sql_threads, cpu_threads, clock);
+
+  api::Services services{.db = **pool, .log_db = **pool, .clock = clock};
+  services.settings.session_secrets = session_secrets;
+  services.settings.version = reported_version(config);
+  services.settings.start_time = clock.unix_seconds();
+  services.settings.batch_update = config.boolean("BATCH_UPDATE_ENABLED");
+  services.settings.global_limit = {config.boolean("GLOBAL_API_RATE_LIMIT_ENABLE"),
+                                    config.integer("GLOBAL_API_RATE_LIMIT"),
+                                    config.integer("GLOBAL_API_RATE_LIMIT_DURATION")};
+  services.settings.critical_limit = {config.boolean("CRITICAL_RATE_LIMIT_ENABLE"),
+                                      config.integer("CRITICAL_RATE_LIMIT"),
+                                      config.integer("CRITICAL_RATE_LIMIT_DURATION")};
+  services.options = [&snapshots] { return snapshots.get()->options; };
+  services.channels_changed = [&snapshot_loop] { snapshot_loop.reload(); };
+  services.options_changed = [&snapshot_loop] { snapshot_loop.reload(); };
+  services.user_changed = [&relay](core::UserId user) { relay.drop_identities_of(user); };
+  services.token_changed = [&relay](std::string_view key) { relay.drop_identity(std::string(key)); };
+  services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
+    return billing->shown_user_balance(user, column);
+  };
+  services.shown_token_balance = [&billing](core::TokenId token, core::Quota column) {
+    return billing->shown_token_balance(token, column);
+  };
+  services.set_user_balance = [&billing](core::UserId user, core::Quota wanted) {
+    return billing->set_user_balance(user, wanted);
+  };
+  services.set_token_balance = [&billing](core::TokenId token, core::Quota wanted) {
+    return billing->set_token_balance(token, wanted);
+  };
+  api::Api api(std::move(services));
+
+  Health health;
+  health.live = [&]() -> std::string {
+    for (const auto& worker : workers)
+      if (steady_clock::now() - worker->last_tick() > std::chrono::seconds(5))
+        return fmt::format("net-{} is stuck", worker->index());
+    return {};
+  };
+  health.ready = [&]() -> std::string { return server.draining() ? "draining" : ""; };
+  health.detail = [&]() -> std::string {
+    auto money = billing->health();
+    return fmt::format(
+        "{{\"version\":{},\"draining\":{},\"connections\":{},\"requests\":{},\"sql_reachable\":{},\"recovered\":{},"
+        "\"journal\":{{\"writable\":{},\"queued\":{},\"last_seq\":{},\"main_mark\":{},\"stat_mark\":{},\"log_mark\":{}}"
+        "}}}",
+        core::json_string(reported_version(config)), server.draining(), server.open_connections(),
+        server.open_exchanges(), money.sql_reachable, money.recovered, money.journal_writable, money.journal_queued,
+        money.journal_last_seq, money.main_mark, money.stat_mark, money.log_mark);
+  };
+  web = std::make_unique<Web>(relay, api, api_threads, std::move(health), config.text("TOLLGATE_ADMIN_TOKEN"),
+                              reported_version(config));
+
+  // Start.
+  billing->start();
+  snapshot_loop.start();
+  for (const auto& worker : workers) worker->start();
+  // The token tables take some milliseconds to build: not in the first request that needs them.
+  cpu_threads.submit([] {
+    billing::load_encoding(billing::Encoding::kO200k);
+    billing::load_encoding(billing::Encoding::kCl100k);
+  });
+  if (auto listening = server.listen(); !listening) return fatal(kAddressInUse, "PORT", listening.error().message, "");
+  core::log::info("Tollgate {} ready in {} ms on http://localhost:{} with {} workers", reported_version(config),
+                  std::chrono::duration_cast<milliseconds>(steady_clock::now() - started).count(), server.port(),
+                  worker_count);
+
+  // Run, drain, stop.
+  wait_for_signal(std::nullopt);
+  drain(server, relay, config);
+  for (const auto& worker : workers) worker->stop();
+  for (const auto& worker : workers) worker->join();
+  snapshot_loop.stop();
+  api_threads.stop();
+  sql_threads.stop();
+  cpu_threads.stop();
+  billing->stop(std::chrono::seconds(5));
+  // Suspended coroutines hold references to what stands above: they go first.
+  workers.clear();
+  core::log::info("stopped");
+  core::log::flush();
+  return kOk;
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& arguments) {
+  auto line = parse_command_line(arguments);
+  if (!line.error.empty()) {
+    std::fprintf(stderr, "%s\n%s", line.error.c_str(), std::string(usage()).c_str());
+    return kBadCommandLine;
+  }
+  if (line.command == "help") return std::printf("%s", std::string(usage()).c_str()), kOk;
+  if (line.command == "version") return std::printf("%s\n", std::string(kVersion).c_str()), kOk;
+
+  ::umask(077);
+  auto sources = core::ConfigSources::of_process();
+  sources.flags = line.flags;
+  sources.env_file = line.env_file;
+  sources.env_file_required = line.env_file_given;
+  core::ConfigReport report;
+  auto config = core::Config::load(sources, report);
+  if (int code = report_configuration(report); code != kOk) return code;
+  if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
+  if (line.check) return kOk;
+  if (line.command == "healthcheck") return healthcheck(config);
+
+  block_signals();
+  raise_descriptor_limit();
+  try {
+    return serve(config);
+  } catch (const std::exception& failure) {
+    return fatal(kInternal, "internal", failure.what(), "please report this with the log");
+  }
+}
+
+}  // namespace tollgate::app

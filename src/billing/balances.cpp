@@ -1,0 +1,39 @@
+#include "billing/balances.h"
+
+#include <string>
+
+namespace tollgate::billing {
+namespace {
+
+sql::Result<void> change(sql::Connection& db, const char* statement_user, const char* statement_token,
+                         AccountId account, std::int64_t value) {
+  auto done = db.execute(account.kind == AccountKind::kWallet ? statement_user : statement_token, {value, account.id});
+  if (!done) return done.error();
+  if (done->affected == 0) return sql::Error{sql::ErrorClass::kOther, 0, "no such row"};
+  return {};
+}
+
+}  // namespace
+
+sql::Result<void> credit(sql::Connection& db, AccountId account, core::Quota delta) {
+  return change(db, "UPDATE users SET quota = quota + ? WHERE id = ?",
+                "UPDATE tokens SET remain_quota = remain_quota + ? WHERE id = ?", account, delta.units);
+}
+
+sql::Result<void> set_balance(sql::Connection& db, AccountId account, core::Quota wanted) {
+  // Locks the row first: the ledger changes slices only under the same lock.
+  if (auto locked = credit(db, account, core::Quota{0}); !locked) return locked.error();
+  auto held = held_by_nodes(db, account);
+  if (!held) return held.error();
+  return change(db, "UPDATE users SET quota = ? WHERE id = ?", "UPDATE tokens SET remain_quota = ? WHERE id = ?",
+                account, (wanted - *held).units);
+}
+
+sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account) {
+  auto rows = db.query("SELECT COALESCE(SUM(amount), 0) FROM tg_slices WHERE kind = ? AND account_id = ?",
+                       {to_string(account.kind), account.id});
+  if (!rows) return rows.error();
+  return core::Quota{rows->front().integer(0)};
+}
+
+}  // namespace tollgate::billing

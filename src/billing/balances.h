@@ -1,0 +1,17 @@
+// Balances as the management API changes and shows them, beside money that nodes hold in slices.
+#pragma once
+#include "billing/slices.h"
+#include "core/types.h"
+#include "sql/connection.h"
+
+namespace tollgate::billing {
+
+// Each runs in the caller's transaction. kOther with code 0 and "no such row" when the account's row is missing.
+// balance += delta; whatever nodes hold is not touched.
+sql::Result<void> credit(sql::Connection& db, AccountId account, core::Quota delta);
+// balance := wanted − Σ slices, under the row's lock.
+sql::Result<void> set_balance(sql::Connection& db, AccountId account, core::Quota wanted);
+// Σ slices of all nodes.
+sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account);
+
+}  // namespace tollgate::billing

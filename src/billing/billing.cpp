@@ -1,0 +1,141 @@
+#include "billing/billing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "billing/balances.h"
+#include "core/log.h"
+#include "sql/transaction.h"
+
+namespace tollgate::billing {
+namespace {
+
+core::Quota shown(sql::Pool& pool, const Slices& slices, AccountId id, core::Quota column) {
+  auto lease = pool.lease();
+  if (!lease) return column;
+  auto held = held_by_nodes(**lease, id);
+  if (!held) return column;
+  auto account = slices.find(id);
+  return column + *held - core::Quota{account ? account->unflushed.load() : 0};
+}
+
+core::Result<void> set(sql::Pool& pool, AccountId id, core::Quota wanted) {
+  auto lease = pool.lease();
+  if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
+  auto done = sql::with_transaction(**lease, [&](sql::Connection& db) { return set_balance(db, id, wanted); });
+  if (done) return {};
+  bool missing = done.error().cls == sql::ErrorClass::kOther && done.error().code == 0;
+  return core::error(missing ? core::Errc::kNotFound : core::Errc::kUnavailable, done.error().message);
+}
+
+}  // namespace
+
+BillingSettings BillingSettings::of(const core::Config& config) {
+  BillingSettings settings;
+  settings.data_dir = config.text("TOLLGATE_DATA_DIR");
+  settings.power_safe = config.text("TOLLGATE_JOURNAL_SYNC") == "power";
+  settings.journal_keep = config.duration("TOLLGATE_JOURNAL_KEEP");
+  if (config.boolean("BATCH_UPDATE_ENABLED"))
+    settings.ledger.rhythm = std::chrono::seconds(config.integer("BATCH_UPDATE_INTERVAL"));
+  return settings;
+}
+
+Billing::Billing(BillingSettings settings, sql::Pool& main, sql::Pool& log, const core::Clock& clock, Node node)
+    : settings_(std::move(settings)), main_(main), log_(log), clock_(clock), node_(std::move(node)) {}
+
+core::Result<std::unique_ptr<Billing>> Billing::open(BillingSettings settings, sql::Pool& main, sql::Pool& log,
+                                                     const core::Clock& clock) {
+  // The journal first: it holds the lock on the directory.
+  auto journal = Journal::open(
+      {.directory = settings.data_dir, .power_safe = settings.power_safe, .keep = settings.journal_keep}, clock);
+  if (!journal) return journal.error();
+  auto node = open_node(settings.data_dir);
+  if (!node) return node.error();
+  std::unique_ptr<Billing> made(new Billing(std::move(settings), main, log, clock, std::move(*node)));
+  auto& self = *made;
+  self.journal_ = std::move(*journal);
+  const auto& id = self.node_.id;
+  auto rhythm = self.settings_.ledger.rhythm;
+  self.ledger_ =
+      std::make_unique<Ledger>(id, self.settings_.ledger, *self.journal_, self.slices_, self.main_, self.clock_);
+  self.stat_consumer_ =
+      std::make_unique<FlushConsumer>(ConsumerKind::kStatistics, id, *self.journal_, self.main_, self.clock_, rhythm);
+  self.log_consumer_ =
+      std::make_unique<FlushConsumer>(ConsumerKind::kLog, id, *self.journal_, self.log_, self.clock_, rhythm);
+  self.journal_->on_commit([&self] {
+    self.journal_->applied(std::min({self.ledger_->mark(), self.stat_consumer_->mark(), self.log_consumer_->mark()}));
+    if (self.settings_.ledger.rhythm.count() > 0) return;  // they look by themselves
+    self.ledger_->wake();
+    self.stat_consumer_->wake();
+    self.log_consumer_->wake();
+  });
+  return made;
+}
+
+Billing::~Billing() {
+  stop(std::chrono::milliseconds(0));
+}
+
+void Billing::start() {
+  started_ = true;
+  journal_->start();
+  ledger_->start();
+  stat_consumer_->start();
+  log_consumer_->start();
+}
+
+void Billing::stop(std::chrono::milliseconds limit) {
+  if (!std::exchange(started_, false)) return;
+  auto deadline = std::chrono::steady_clock::now() + limit;
+  ledger_->stop(deadline);
+  stat_consumer_->stop(deadline);
+  log_consumer_->stop(deadline);
+  journal_->stop();
+}
+
+void Billing::acquire(AccountPtr wallet, AccountPtr key_limit, core::Quota amount,
+                      std::function<void(AcquireResult)> done) {
+  ledger_->acquire(std::move(wallet), std::move(key_limit), amount, std::move(done));
+}
+
+void Billing::settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done) {
+  record.token_limited = reservation.token() != nullptr;
+  Slices::settle(reservation, record.charge);
+  journal_->append({RecordKind::kSettle, std::move(record)}, std::move(done));
+}
+
+void Billing::log(LogRecord record) {
+  Record entry{RecordKind::kLog, {}};
+  entry.settle.log = std::move(record.log);
+  journal_->append(entry, {});
+}
+
+core::Quota Billing::shown_user_balance(core::UserId user, core::Quota column) {
+  return shown(main_, slices_, {AccountKind::kWallet, user.value}, column);
+}
+
+core::Quota Billing::shown_token_balance(core::TokenId token, core::Quota column) {
+  return shown(main_, slices_, {AccountKind::kToken, token.value}, column);
+}
+
+core::Result<void> Billing::set_user_balance(core::UserId user, core::Quota wanted) {
+  return set(main_, {AccountKind::kWallet, user.value}, wanted);
+}
+
+core::Result<void> Billing::set_token_balance(core::TokenId token, core::Quota wanted) {
+  return set(main_, {AccountKind::kToken, token.value}, wanted);
+}
+
+BillingHealth Billing::health() const {
+  return {.recovered = ledger_->recovered(),
+          .journal_writable = journal_->writable(),
+          .sql_reachable = ledger_->reachable(),
+          .journal_queued = journal_->queued(),
+          .journal_last_seq = journal_->last_seq(),
+          .main_mark = ledger_->mark(),
+          .stat_mark = stat_consumer_->mark(),
+          .log_mark = log_consumer_->mark(),
+          .last_flush_unix_ms = ledger_->last_flush_ms()};
+}
+
+}  // namespace tollgate::billing

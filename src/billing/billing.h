@@ -1,0 +1,102 @@
+// The front of this folder for relay, api and app: reserve, settle, show and set balances.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "billing/flush.h"
+#include "billing/journal.h"
+#include "billing/ledger.h"
+#include "billing/node.h"
+#include "billing/slices.h"
+#include "core/clock.h"
+#include "core/config.h"
+#include "sql/connection.h"
+
+namespace tollgate::billing {
+
+struct BillingSettings {
+  std::string data_dir = ".";
+  bool power_safe = false;                                         // TOLLGATE_JOURNAL_SYNC=power
+  std::chrono::milliseconds journal_keep = std::chrono::hours(1);  // TOLLGATE_JOURNAL_KEEP
+  LedgerSettings ledger = {};
+
+  static BillingSettings of(const core::Config& config);
+};
+
+struct BillingHealth {
+  bool recovered = false;        // what the process before left is settled; first slices wait for this
+  bool journal_writable = true;  // false: records wait in memory
+  bool sql_reachable = true;     // as the last ledger transaction found it
+  std::size_t journal_queued = 0;
+  std::int64_t journal_last_seq = 0;
+  std::int64_t main_mark = 0, stat_mark = 0, log_mark = 0;
+  std::int64_t last_flush_unix_ms = 0;
+};
+
+// Thread-safe between start() and stop(). Pools and clock must outlive it. The schema must be there at start().
+//
+//   auto wallet = billing.wallet(user.id);                       // once, kept in the auth cache
+//   auto held = billing.try_reserve(wallet, key_limit, amount);  // warm: no lock, no SQL
+//   if (!held) billing.acquire(wallet, key_limit, amount, [](AcquireResult r) { …post to the worker… });
+//   …
+//   billing.settle(std::move(*held), record, [](Committed) { …send the last bytes… });
+class Billing {
+ public:
+  // Makes or reads <data_dir>/node.json and opens the journal. kConflict: another process uses the directory.
+  static core::Result<std::unique_ptr<Billing>> open(BillingSettings settings, sql::Pool& main, sql::Pool& log,
+                                                     const core::Clock& clock);
+  ~Billing();
+
+  void start();
+  // Flushes everything and returns all slices, for at most `limit`; what is left then waits for the next start.
+  void stop(std::chrono::milliseconds limit);
+
+  AccountPtr wallet(core::UserId user) { return slices_.account({AccountKind::kWallet, user.value}); }
+  AccountPtr key_limit(core::TokenId token) { return slices_.account({AccountKind::kToken, token.value}); }
+
+  // `key_limit` is null for keys without a limit. nullopt: acquire() decides.
+  std::optional<Reservation> try_reserve(const AccountPtr& wallet, const AccountPtr& key_limit, core::Quota amount) {
+    return slices_.try_reserve(wallet, key_limit, amount);
+  }
+  // Waits for at most a few ledger transactions. `done` is called once, on the ledger's thread (or at once on this one
+  // when billing is stopping).
+  void acquire(AccountPtr wallet, AccountPtr key_limit, core::Quota amount, std::function<void(AcquireResult)> done);
+
+  // Charges `record.charge` (which may differ from the reservation) and journals the record. `done` is called on the
+  // journal's thread once it is on disk: only then may the end of the answer leave. The in-flight row goes too.
+  void settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done);
+  void log(LogRecord record);  // a row without a charge; not waited for
+
+  void inflight_put(const InflightRecord& record) { journal_->inflight_put(record); }  // new or brought up to date
+  void inflight_remove(std::string request_id) { journal_->inflight_remove(std::move(request_id)); }
+
+  // What people see: the column + what all nodes hold of it − what this node has not flushed. On SQL trouble the
+  // column.
+  core::Quota shown_user_balance(core::UserId user, core::Quota column);
+  core::Quota shown_token_balance(core::TokenId token, core::Quota column);
+  // The shown balance becomes `wanted`, whatever nodes hold. kNotFound without the row.
+  core::Result<void> set_user_balance(core::UserId user, core::Quota wanted);
+  core::Result<void> set_token_balance(core::TokenId token, core::Quota wanted);
+
+  BillingHealth health() const;
+  const Node& node() const { return node_; }
+
+ private:
+  Billing(BillingSettings settings, sql::Pool& main, sql::Pool& log, const core::Clock& clock, Node node);
+
+  BillingSettings settings_;
+  sql::Pool& main_;
+  sql::Pool& log_;
+  const core::Clock& clock_;
+  Node node_;
+  std::unique_ptr<Journal> journal_;
+  Slices slices_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<FlushConsumer> stat_consumer_, log_consumer_;
+  bool started_ = false;
+};
+
+}  // namespace tollgate::billing

@@ -1,0 +1,412 @@
+#include "billing/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log.h"
+
+namespace tollgate::billing {
+namespace {
+
+constexpr std::size_t kBatch = 2000;         // records in one transaction
+constexpr std::size_t kTakes = 200;          // of them for waiting requests
+constexpr std::size_t kReturns = 100;        // of them for idle slices
+constexpr std::size_t kFlushEarly = 10'000;  // records that do not wait for the rhythm
+constexpr std::int64_t kTickMs = 1000;
+constexpr std::int64_t kForgetMs = 60'000;
+constexpr int kRounds = 8;  // transactions a request waits for at most
+
+void mark_recovered(std::string& other) {
+  if (other.size() < 2 || other.front() != '{')
+    other = R"({"recovered":true})";
+  else
+    other.insert(1, other == "{}" ? R"("recovered":true)" : R"("recovered":true,)");
+}
+
+}  // namespace
+
+Ledger::Ledger(std::string node, LedgerSettings settings, Journal& journal, Slices& slices, sql::Pool& pool,
+               const core::Clock& clock)
+    : node_(std::move(node)),
+      settings_(settings),
+      journal_(journal),
+      slices_(slices),
+      pool_(pool),
+      clock_(clock),
+      batch_limit_(kBatch) {
+  slices_.on_low([this](const AccountPtr& account) {
+    std::lock_guard lock(mutex_);
+    incoming_low_.push_back(account);
+    work_ = true;
+    wake_.notify_one();
+  });
+  // Now, before this process has in-flight rows of its own.
+  if (auto left = journal_.inflight())
+    left_behind_ = std::move(*left);
+  else
+    core::log::error("{}", left.error().message);
+}
+
+Ledger::~Ledger() {
+  stop(std::chrono::steady_clock::now());
+}
+
+void Ledger::acquire(AccountPtr wallet, AccountPtr token, core::Quota amount, std::function<void(AcquireResult)> done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!stopping_) {
+      incoming_.push_back({std::move(wallet), std::move(token), amount.units, std::move(done)});
+      work_ = true;
+      wake_.notify_one();
+      return;
+    }
+  }
+  done({});
+}
+
+void Ledger::take_in() {
+  std::lock_guard lock(mutex_);
+  for (auto& waiter : incoming_) waiters_.push_back(std::move(waiter));
+  incoming_.clear();
+  low_.insert(low_.end(), incoming_low_.begin(), incoming_low_.end());
+  incoming_low_.clear();
+}
+
+void Ledger::list(const AccountPtr& account) {
+  if (std::exchange(account->ledger.listed, true)) return;
+  account->ledger.idle_since_ms = account->ledger.rate_at_ms = clock_.unix_millis();
+  account->ledger.uses_seen = account->uses;
+  account->ledger.spent_seen = account->spent;
+  accounts_.push_back(account);
+}
+
+std::int64_t Ledger::level(const Account& account) const {
+  return std::max(account.ledger.rate_per_10s, settings_.minimum_take);
+}
+
+Ledger::Step Ledger::step() {
+  take_in();
+  if (!recovered_) return recover_step();
+  return work_step(false);
+}
+
+Ledger::Step Ledger::closing_step() {
+  take_in();
+  fail_waiters();
+  if (!recovered_) return recover_step();
+  return work_step(true);
+}
+
+core::Result<std::vector<JournalRow>> Ledger::read_rows() {
+  if (!reader_) {
+    auto opened = journal_.reader();
+    if (!opened) return opened.error();
+    reader_.emplace(std::move(*opened));
+  }
+  return reader_->read(position_, batch_limit_);
+}
+
+Ledger::Step Ledger::recover_step() {
+  auto rows = read_rows();
+  if (!rows) {
+    core::log::error("{}", rows.error().message);
+    fail_waiters();
+    return Step::kAway;
+  }
+  WorkMap work;
+  const bool old_rows = !rows->empty() && rows->front().seq < journal_.first_seq_of_start();
+  if (mark_known_ && !old_rows) {
+    adopt_left_behind();
+    auto lease = pool_.lease();
+    auto held = lease ? (*lease)->query(
+                            "SELECT kind, account_id FROM tg_slices WHERE node_id = ?"
+                            " ORDER BY kind, account_id LIMIT 400",
+                            {std::string_view(node_)})
+                      : sql::Result<std::vector<sql::Row>>(lease.error());
+    if (!held) {
+      reachable_ = false;
+      core::log::warn("ledger: {}", held.error().message);
+      fail_waiters();
+      return Step::kAway;
+    }
+    if (held->empty()) {
+      recovered_ = true;
+      return Step::kMoved;
+    }
+    for (const auto& row : *held) {
+      auto kind = row.text(0) == to_string(AccountKind::kToken) ? AccountKind::kToken : AccountKind::kWallet;
+      work[{kind, row.integer(1)}].return_all = true;
+    }
+    rows->clear();
+  }
+  switch (transact(work, *rows, false)) {
+    case Outcome::kDone:
+    case Outcome::kAgain:
+      return Step::kMoved;
+    case Outcome::kPoison:
+      return find_poison(*rows) ? Step::kMoved : Step::kAway;
+    case Outcome::kAway:
+      break;
+  }
+  fail_waiters();
+  return Step::kAway;
+}
+
+void Ledger::adopt_left_behind() {
+  for (auto& left : std::exchange(left_behind_, {})) {
+    auto& settle = left.settle;
+    if (!left.begun || !settings_.charge_inflight) {
+      journal_.inflight_remove(settle.log.request_id);
+      continue;
+    }
+    mark_recovered(settle.log.other);
+    // It counts as this process's charge from here on, so it has to be missing from `free` as one.
+    auto charge = [&](AccountId id) {
+      auto account = slices_.account(id);
+      account->unflushed += settle.charge.units;
+      account->free -= settle.charge.units;
+      list(account);
+    };
+    charge({AccountKind::kWallet, settle.user.value});
+    if (settle.token_limited) charge({AccountKind::kToken, settle.token.value});
+    journal_.append({RecordKind::kSettle, settle}, {});
+  }
+}
+
+Ledger::Step Ledger::work_step(bool closing) {
+  WorkMap work;
+  gather_waiting(work);
+  gather_low(work);
+  gather_returns(work, closing);
+  if (closing) journal_.commit_queued();
+  auto now = clock_.unix_millis();
+  bool due = closing || !work.empty() || settings_.rhythm.count() == 0 || now >= next_flush_ms_ ||
+             batch_limit_ < kBatch || unsure_;
+  std::vector<JournalRow> rows;
+  // The rhythm waits only while little waits.
+  if (auto read = read_rows())
+    rows = std::move(*read);
+  else
+    core::log::error("{}", read.error().message);
+  if (!due && rows.size() == kBatch && reader_) {
+    auto far = reader_->read(position_, kFlushEarly);
+    due = far && far->size() == kFlushEarly;
+  }
+  if (!due) rows.clear();
+  if (only_charges_ && !rows.empty()) {
+    // A record is under suspicion: nothing else may fail in its transaction.
+    for (auto& [id, entry] : work)
+      if (entry.account) entry.account->free += std::exchange(entry.returning, 0);
+    work.clear();
+  }
+  if (work.empty() && rows.empty() && !unsure_) return Step::kIdle;
+  switch (transact(work, rows, false)) {
+    case Outcome::kDone:
+      // The next one is due a rhythm after this one, unless more is waiting than one batch holds.
+      if (rows.size() < kBatch) next_flush_ms_ = now + settings_.rhythm.count();
+      only_charges_ = false;
+      batch_limit_ = std::min(kBatch, batch_limit_ * 2);
+      answer_waiters(work);
+      return Step::kMoved;
+    case Outcome::kAgain:
+      return Step::kMoved;
+    case Outcome::kPoison:
+      if (find_poison(rows)) return Step::kMoved;
+      break;
+    case Outcome::kAway:
+      break;
+  }
+  fail_waiters();
+  return Step::kAway;
+}
+
+bool Ledger::find_poison(std::vector<JournalRow>& rows) {
+  if (rows.empty()) return false;
+  if (!only_charges_ || rows.size() > 1) {
+    only_charges_ = true;
+    batch_limit_ = std::max<std::size_t>(rows.size() / 2, 1);
+    return true;
+  }
+  WorkMap none;
+  return transact(none, rows, true) == Outcome::kDone;
+}
+
+void Ledger::gather_waiting(WorkMap& work) {
+  std::deque<Waiter> still;
+  for (auto& waiter : waiters_) {
+    if (work.size() < kTakes) {
+      if (auto held = slices_.try_reserve(waiter.wallet, waiter.token, core::Quota{waiter.amount})) {
+        waiter.done({.outcome = AcquireOutcome::kReserved, .reservation = std::move(*held), .balance = {}});
+        continue;
+      }
+      for (const auto& account : {waiter.wallet, waiter.token}) {
+        if (!account) continue;
+        auto& entry = work[account->id];
+        entry.account = account;
+        entry.asked = true;
+        entry.waiting += waiter.amount;
+      }
+    }
+    still.push_back(std::move(waiter));
+  }
+  waiters_.swap(still);
+  for (auto& [id, entry] : work) {
+    entry.waiting = std::max<std::int64_t>(entry.waiting - entry.account->free, 0);
+    entry.wanted = std::max(entry.waiting, level(*entry.account) - entry.account->free);
+  }
+}
+
+void Ledger::gather_low(WorkMap& work) {
+  for (const auto& account : std::exchange(low_, {})) {
+    account->told = false;
+    auto missing = level(*account) - account->free;
+    if (missing <= 0 || work.size() >= 2 * kTakes) continue;
+    auto& entry = work[account->id];
+    entry.account = account;
+    entry.wanted = std::max(entry.wanted, missing);
+  }
+}
+
+void Ledger::gather_returns(WorkMap& work, bool all) {
+  auto now = clock_.unix_millis();
+  if (!all && now < next_tick_ms_) return;
+  next_tick_ms_ = now + kTickMs;
+  std::size_t returns = 0;
+  std::erase_if(accounts_, [&](const AccountPtr& account) {
+    auto& state = account->ledger;
+    if (auto elapsed = now - state.rate_at_ms; elapsed > 0) {
+      auto spent = account->spent.load();
+      auto rate = (spent - state.spent_seen) * 10'000 / std::max(elapsed, kTickMs);
+      state.rate_per_10s = std::max(rate, state.rate_per_10s * 4 / 5);
+      state.spent_seen = spent;
+      state.rate_at_ms = now;
+    }
+    if (auto uses = account->uses.load(); uses != state.uses_seen) {
+      state.uses_seen = uses;
+      state.idle_since_ms = now;
+    }
+    if (!all && now - state.idle_since_ms < settings_.idle.count()) return false;
+    if (work.contains(account->id) || returns >= kReturns) return false;
+    if (account->free == 0 && account->unflushed == 0 && state.amount == 0 && !unsure_) {
+      state.listed = false;
+      return true;
+    }
+    account->low = INT64_MIN;
+    // A debt is settled with charges that are in SQL, so what is not flushed yet stays out of it.
+    auto free = account->free.load();
+    while (free > 0 && !account->free.compare_exchange_weak(free, 0)) {
+    }
+    if (free < 0 && account->unflushed == 0 && state.amount < 0 && free == state.amount) {
+      account->free -= free;
+    } else if (free <= 0) {
+      return false;
+    }
+    auto& entry = work[account->id];
+    entry.account = account;
+    entry.returning = free;
+    ++returns;
+    return false;
+  });
+  if (now >= next_forget_ms_) {
+    next_forget_ms_ = now + kForgetMs;
+    slices_.forget_empty();
+  }
+}
+
+void Ledger::answer_waiters(const WorkMap& work) {
+  std::deque<Waiter> still;
+  for (auto& waiter : waiters_) {
+    auto wallet = work.find(waiter.wallet->id);
+    auto token = waiter.token ? work.find(waiter.token->id) : work.end();
+    if (wallet == work.end() || !wallet->second.asked ||
+        (waiter.token && (token == work.end() || !token->second.asked))) {
+      still.push_back(std::move(waiter));
+      continue;
+    }
+    core::Quota amount{waiter.amount};
+    auto reserved = [&](std::optional<Reservation> held) {
+      if (held) waiter.done({.outcome = AcquireOutcome::kReserved, .reservation = std::move(*held), .balance = {}});
+      return held.has_value();
+    };
+    if (reserved(slices_.try_reserve(waiter.wallet, waiter.token, amount))) continue;
+    auto seen = [](const Work& entry) {
+      return core::Quota{entry.balance_after + entry.held_by_all - entry.account->unflushed};
+    };
+    auto in_wallet = seen(wallet->second);
+    auto in_token = waiter.token ? seen(token->second) : core::Quota{INT64_MAX};
+    if (waiter.amount <= 0 && in_wallet.units > 0 && in_token.units >= 0 &&
+        reserved(slices_.try_reserve_seen(waiter.wallet, waiter.token, amount)))
+      continue;
+    if (amount > in_wallet && in_wallet > settings_.trust && in_token > settings_.trust) {
+      auto all = waiter.wallet->free.load();
+      if (waiter.token) all = std::min(all, waiter.token->free.load());
+      if (all > 0 && reserved(slices_.try_reserve(waiter.wallet, waiter.token, core::Quota{all}))) continue;
+    }
+    const bool token_lacks = waiter.token && waiter.amount > 0 && waiter.token->free < waiter.amount;
+    const auto& lacking = token_lacks ? token->second : wallet->second;
+    // Others were faster, but the balance has more.
+    if (lacking.balance_after > 0 && waiter.amount > 0 && ++waiter.rounds < kRounds) {
+      still.push_back(std::move(waiter));
+      continue;
+    }
+    waiter.done({.outcome = AcquireOutcome::kRefused,
+                 .reservation = {},
+                 .account = token_lacks ? AccountKind::kToken : AccountKind::kWallet,
+                 .balance = token_lacks ? in_token : in_wallet});
+  }
+  waiters_.swap(still);
+}
+
+void Ledger::fail_waiters() {
+  for (auto& waiter : std::exchange(waiters_, {})) waiter.done({});
+}
+
+void Ledger::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Ledger::wake() {
+  std::lock_guard lock(mutex_);
+  work_ = true;
+  wake_.notify_one();
+}
+
+void Ledger::stop(std::chrono::steady_clock::time_point deadline) {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    deadline_ = deadline;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  take_in();
+  fail_waiters();
+}
+
+void Ledger::run() {
+  auto pause = std::chrono::milliseconds(100);
+  for (;;) {
+    bool closing = false;
+    {
+      std::lock_guard lock(mutex_);
+      closing = stopping_;
+      work_ = false;
+    }
+    auto result = closing ? closing_step() : step();
+    std::unique_lock lock(mutex_);
+    if (closing && (result == Step::kIdle || std::chrono::steady_clock::now() >= deadline_)) return;
+    if (result == Step::kMoved) {
+      pause = std::chrono::milliseconds(100);
+    } else if (result == Step::kAway) {
+      // Requests that come meanwhile are told at the next try.
+      wake_.wait_for(lock, closing ? std::chrono::milliseconds(100) : pause, [&] { return stopping_ && !closing; });
+      pause = std::min(pause * 2, std::chrono::milliseconds(5000));
+    } else {
+      auto wait = std::chrono::milliseconds(kTickMs);
+      if (settings_.rhythm.count() > 0) wait = std::min(wait, settings_.rhythm);
+      wake_.wait_for(lock, wait, [this] { return work_ || stopping_; });
+    }
+  }
+}
+
+}  // namespace tollgate::billing

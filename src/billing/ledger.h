@@ -1,0 +1,167 @@
+// The ledger: moves money between balances in SQL and the slices of this node, and charges to SQL, each exactly once.
+// One thread, one transaction at a time: flush, take and return in one.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "billing/flush.h"
+#include "billing/journal.h"
+#include "billing/slices.h"
+#include "core/clock.h"
+#include "sql/connection.h"
+
+namespace tollgate::billing {
+
+enum class AcquireOutcome { kReserved, kRefused, kUnavailable };
+
+// kRefused: `account` has not enough, `balance` is what the last take saw of it (row + slices of all nodes − charges
+// not yet flushed here). kUnavailable: SQL is away and the slice is used up (503 with Retry-After).
+struct AcquireResult {
+  AcquireOutcome outcome = AcquireOutcome::kUnavailable;
+  Reservation reservation;  // may be smaller than asked: see LedgerSettings::trust
+  AccountKind account = AccountKind::kWallet;
+  core::Quota balance;
+};
+
+struct LedgerSettings {
+  std::chrono::milliseconds idle = std::chrono::seconds(10);  // an unused slice goes back after this
+  std::chrono::milliseconds rhythm{0};  // 0: flush as soon as the last one is done; else BATCH_UPDATE_INTERVAL
+  std::int64_t minimum_take = 50'000;   // a tenth of a dollar: nearly empty accounts take what there is
+  std::int64_t ready_nodes = 1;
+  // Above this balance (ten dollars) a reservation larger than the whole balance is cut to what is there.
+  core::Quota trust{5'000'000};
+  bool charge_inflight = true;  // tg.recover_inflight: begun streams of a crashed process are charged
+};
+
+// step() runs at most one transaction and may be driven by hand; start() drives it on a thread. acquire() and the
+// getters: any thread.
+class Ledger {
+ public:
+  Ledger(std::string node, LedgerSettings settings, Journal& journal, Slices& slices, sql::Pool& pool,
+         const core::Clock& clock);
+  ~Ledger();
+
+  void acquire(AccountPtr wallet, AccountPtr token, core::Quota amount, std::function<void(AcquireResult)> done);
+
+  enum class Step { kMoved, kIdle, kAway };
+  Step step();
+  // One step of the end: flushes what is there, then gives every slice back whole. kIdle: nothing is left to do.
+  Step closing_step();
+
+  void start();
+  void wake();
+  void stop(std::chrono::steady_clock::time_point deadline);
+
+  bool recovered() const { return recovered_; }
+  bool reachable() const { return reachable_; }
+  std::int64_t mark() const { return position_; }
+  std::int64_t last_flush_ms() const { return last_flush_ms_; }
+
+ private:
+  struct Waiter {
+    AccountPtr wallet, token;
+    std::int64_t amount = 0;
+    std::function<void(AcquireResult)> done;
+    int rounds = 0;
+  };
+  // One account in one transaction.
+  struct Work {
+    AccountPtr account;          // null: only a row to charge or to clear
+    std::int64_t charge = 0;     // applied by this transaction
+    std::int64_t used = 0;       // used_quota
+    std::int64_t requests = 0;   // request_count
+    std::int64_t leaving = 0;    // leaves the unflushed charges that `free` counts
+    std::int64_t wanted = 0;     // to take
+    std::int64_t waiting = 0;    // part of wanted that requests wait for
+    std::int64_t returning = 0;  // already out of `free`
+    bool return_all = false;
+    bool asked = false;  // requests wait for it
+    // Seen and done under lock.
+    bool row = false;
+    std::int64_t balance_after = 0;
+    std::int64_t amount_after = 0;
+    std::int64_t held_by_all = 0;
+  };
+  using WorkMap = std::map<AccountId, Work>;
+  // What a transaction did if its COMMIT happened.
+  struct Attempt {
+    std::int64_t tx = 0;
+    std::int64_t position = 0;
+    WorkMap work;
+    bool quarantined = false;
+    bool flushed = false;
+  };
+  enum class Outcome { kDone, kAgain, kAway, kPoison };
+
+  void take_in();
+  Step work_step(bool closing);
+  void gather_waiting(WorkMap& work);
+  void gather_low(WorkMap& work);
+  std::int64_t level(const Account& account) const;
+  void gather_returns(WorkMap& work, bool all);
+  std::size_t gather_charges(WorkMap& work, const std::vector<JournalRow>& rows, std::vector<std::size_t>& bad,
+                             std::int64_t above, bool leave_only);
+  core::Result<std::vector<JournalRow>> read_rows();
+  Outcome transact(WorkMap& work, std::vector<JournalRow>& rows, bool quarantine_all);
+  sql::Result<void> lock_and_apply(sql::Connection& db, WorkMap& work);
+  sql::Result<void> rewind(sql::Connection& db, const Mark& mark);
+  sql::Result<void> apply_one(sql::Connection& db, AccountId id, Work& work);
+  void confirm(Attempt& attempt);
+  void undo(Attempt& attempt);
+  void answer_waiters(const WorkMap& work);
+  void fail_waiters();
+  Step recover_step();
+  void list(const AccountPtr& account);
+  void adopt_left_behind();
+  void run();
+  bool find_poison(std::vector<JournalRow>& rows);
+
+  std::string node_;
+  LedgerSettings settings_;
+  Journal& journal_;
+  Slices& slices_;
+  sql::Pool& pool_;
+  const core::Clock& clock_;
+
+  // The ledger's thread only.
+  std::optional<JournalReader> reader_;
+  bool mark_known_ = false;
+  std::int64_t tx_ = 0;               // of the last transaction known to have happened
+  std::optional<Attempt> unsure_;     // its COMMIT was not answered
+  std::vector<AccountPtr> accounts_;  // with money of ours, or lately used
+  std::vector<AccountPtr> low_;
+  std::deque<Waiter> waiters_;
+  std::size_t batch_limit_;
+  bool only_charges_ = false;                // looking for a poisoned record
+  std::vector<InflightRecord> left_behind_;  // begun requests of the process before
+  std::int64_t rewound_until_ = 0;           // records up to here are unflushed again
+  std::int64_t next_forget_ms_ = 0;
+  std::int64_t next_tick_ms_ = 0;
+  std::int64_t next_flush_ms_ = 0;
+
+  std::atomic<std::int64_t> position_{0};
+  std::atomic<std::int64_t> last_flush_ms_{0};
+  std::atomic<bool> recovered_{false};
+  std::atomic<bool> reachable_{true};
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Waiter> incoming_;
+  std::vector<AccountPtr> incoming_low_;
+  bool work_ = false;
+  bool stopping_ = false;
+  std::chrono::steady_clock::time_point deadline_;
+  std::thread thread_;
+};
+
+}  // namespace tollgate::billing

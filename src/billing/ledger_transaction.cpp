@@ -1,0 +1,295 @@
+// The ledger's transaction: flush, take and return under the lock of the node's own mark.
+#include <algorithm>
+#include <utility>
+
+#include "billing/ledger.h"
+#include "core/log.h"
+
+namespace tollgate::billing {
+namespace {
+
+constexpr std::size_t kBatch = 2000;    // records read at once
+constexpr std::size_t kAccounts = 500;  // accounts in one transaction
+constexpr std::string_view kConsumer = "main";
+
+bool conflicts(const sql::Error& error) {
+  return error.cls == sql::ErrorClass::kConflict;
+}
+
+}  // namespace
+
+std::size_t Ledger::gather_charges(WorkMap& work, const std::vector<JournalRow>& rows, std::vector<std::size_t>& bad,
+                                   std::int64_t above, bool leave_only) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (work.size() + 2 > kAccounts && i > 0) return i;
+    auto record = decode(rows[i].payload);
+    if (!record) {
+      bad.push_back(i);
+      continue;
+    }
+    if (record->kind != RecordKind::kSettle) continue;
+    const auto& settle = record->settle;
+    const bool charges = rows[i].seq > above && !leave_only;
+    const bool counted = rows[i].seq >= journal_.first_seq_of_start() || rows[i].seq <= rewound_until_;
+    auto& wallet = work[{AccountKind::kWallet, settle.user.value}];
+    if (charges) {
+      wallet.charge += settle.charge.units;
+      if (settle.counts_use) {
+        wallet.used += settle.charge.units;
+        ++wallet.requests;
+      }
+    }
+    if (counted) wallet.leaving += settle.charge.units;
+    if (!settle.token) continue;
+    auto& token = work[{AccountKind::kToken, settle.token.value}];
+    if (charges) {
+      token.charge += settle.charge.units;
+      ++token.requests;
+    }
+    if (counted && settle.token_limited) token.leaving += settle.charge.units;
+  }
+  return rows.size();
+}
+
+Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, bool quarantine_all) {
+  Attempt attempt;
+  attempt.work = std::move(work);
+  auto fail = [&](const sql::Error& error, const char* doing) {
+    undo(attempt);
+    core::log::warn("ledger: {}: {}", doing, error.message);
+    if (is_poison(error) && !rows.empty()) return Outcome::kPoison;
+    reachable_ = conflicts(error);
+    return conflicts(error) ? Outcome::kAgain : Outcome::kAway;
+  };
+  auto lease = pool_.lease();
+  if (!lease) return fail(lease.error(), "connect");
+  auto& db = **lease;
+  struct Rollback {
+    sql::Connection& db;
+    ~Rollback() { db.rollback(); }
+  } rollback{db};
+  auto now = clock_.unix_millis();
+
+  if (auto begun = db.begin(); !begun) return fail(begun.error(), "begin");
+  auto mark = lock_mark(db, node_, kConsumer, now);
+  if (!mark) return fail(mark.error(), "read the mark");
+  if (unsure_) {
+    // The mark knows whether the transaction whose COMMIT was not answered has happened.
+    auto before = std::move(*unsure_);
+    unsure_.reset();
+    if (mark->tx >= before.tx)
+      confirm(before);
+    else
+      undo(before);
+    undo(attempt);
+    return Outcome::kAgain;
+  }
+  if (!mark_known_) {
+    position_ = mark->seq;
+    tx_ = mark->tx;
+    mark_known_ = true;
+    undo(attempt);
+    // The row may be new: keep it.
+    if (auto kept = db.commit(); !kept) return fail(kept.error(), "make the mark");
+    return Outcome::kAgain;
+  }
+  if (mark->seq < position_ || mark->tx < tx_) {
+    undo(attempt);
+    if (auto done = rewind(db, *mark); !done) return fail(done.error(), "read slices again");
+    if (auto kept = db.commit(); !kept) return fail(kept.error(), "make the mark");
+    return Outcome::kAgain;
+  }
+  if (!rows.empty() && rows.front().prev > position_)
+    core::log::error("ledger: J-GAP: records after {} up to {} are not in the journal", position_.load(),
+                     rows.front().prev);
+
+  std::vector<std::size_t> bad;
+  auto used = gather_charges(attempt.work, rows, bad, mark->seq, quarantine_all);
+  rows.resize(used);
+  if (auto applied = lock_and_apply(db, attempt.work); !applied) return fail(applied.error(), "apply");
+  if (quarantine_all) {
+    bad.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i) bad.push_back(i);
+  }
+  for (auto i : bad) {
+    auto why = quarantine_all ? "refused by the database" : "unreadable";
+    core::log::error("ledger: J-POISON: record {} is {}", rows[i].seq, why);
+    if (auto kept = insert_quarantine(db, node_, kConsumer, rows[i], why, now); !kept)
+      return fail(kept.error(), "quarantine");
+    journal_.quarantine(rows[i].seq, why, rows[i].payload);
+  }
+  attempt.tx = mark->tx + 1;
+  attempt.position = rows.empty() ? mark->seq : std::max(mark->seq, rows.back().seq);
+  attempt.flushed = !rows.empty();
+  if (auto written = write_mark(db, node_, kConsumer, {attempt.position, attempt.tx}, now); !written)
+    return fail(written.error(), "write the mark");
+  if (auto committed = db.commit(); !committed) {
+    core::log::warn("ledger: commit: {}", committed.error().message);
+    unsure_ = std::move(attempt);
+    reachable_ = false;
+    return Outcome::kAway;
+  }
+  reachable_ = true;
+  confirm(attempt);
+  work = std::move(attempt.work);
+  return Outcome::kDone;
+}
+
+sql::Result<void> Ledger::lock_and_apply(sql::Connection& db, WorkMap& work) {
+  for (auto& [id, entry] : work)
+    if (auto done = apply_one(db, id, entry); !done) return done.error();
+  return {};
+}
+
+sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& work) {
+  const bool wallet = id.kind == AccountKind::kWallet;
+  const bool sqlite = db.dialect() == sql::Dialect::kSqlite;
+  const char* lock_row = nullptr;
+  if (wallet)
+    lock_row = sqlite ? "SELECT quota FROM users WHERE id = ?" : "SELECT quota FROM users WHERE id = ? FOR UPDATE";
+  else
+    lock_row = sqlite ? "SELECT remain_quota FROM tokens WHERE id = ?"
+                      : "SELECT remain_quota FROM tokens WHERE id = ? FOR UPDATE";
+  auto row = db.query(lock_row, {id.id});
+  if (!row) return row.error();
+  auto slice = db.query("SELECT amount FROM tg_slices WHERE kind = ? AND account_id = ? AND node_id = ?",
+                        {to_string(id.kind), id.id, std::string_view(node_)});
+  if (!slice) return slice.error();
+  std::int64_t others = 0;
+  if (work.asked) {
+    auto sum = db.query(
+        "SELECT COALESCE(SUM(amount), 0) FROM tg_slices WHERE kind = ? AND account_id = ?"
+        " AND node_id <> ?",
+        {to_string(id.kind), id.id, std::string_view(node_)});
+    if (!sum) return sum.error();
+    others = sum->front().integer(0);
+  }
+
+  work.row = !row->empty();
+  const auto balance_before = work.row ? row->front().integer(0) : 0;
+  const auto amount_before = slice->empty() ? 0 : slice->front().integer(0);
+  auto balance = balance_before;
+  auto amount = amount_before;
+  // Flush: off the slice where there is one. What was given up in the meantime comes off the balance.
+  (slice->empty() ? balance : amount) -= work.charge;
+  if (work.wanted > 0 && work.row && balance > 0) {
+    auto share = settings_.ready_nodes > 1 ? balance / (2 * settings_.ready_nodes) : balance;
+    auto taken = std::min(std::max(std::min(work.wanted, share), work.waiting), balance);
+    balance -= taken;
+    amount += taken;
+  }
+  auto returned = work.return_all ? amount : work.returning;
+  amount -= returned;
+  balance += returned;
+  if (!work.row) amount = 0;  // the account was deleted, and its money with it
+  work.balance_after = balance;
+  work.amount_after = amount;
+  work.held_by_all = others + amount;
+
+  auto now = clock_.unix_millis();
+  auto run = [&](std::string_view statement, std::initializer_list<sql::Param> params) -> sql::Result<void> {
+    auto done = db.execute(statement, params);
+    if (!done) return done.error();
+    return {};
+  };
+  sql::Result<void> done;
+  const auto change = balance - balance_before;
+  if (work.row && wallet && (change != 0 || work.requests != 0))
+    done =
+        run("UPDATE users SET quota = quota + ?, used_quota = used_quota + ?, request_count = request_count + ?"
+            " WHERE id = ?",
+            {change, work.used, work.requests, id.id});
+  else if (work.row && !wallet && work.requests != 0)
+    done =
+        run("UPDATE tokens SET remain_quota = remain_quota + ?, used_quota = used_quota + ?, accessed_time = ?"
+            " WHERE id = ?",
+            {change, work.charge, now / 1000, id.id});
+  else if (work.row && !wallet && change != 0)
+    done = run("UPDATE tokens SET remain_quota = remain_quota + ? WHERE id = ?", {change, id.id});
+  if (!done) return done.error();
+
+  if (slice->empty() && amount == 0) return {};
+  if (slice->empty())
+    return run("INSERT INTO tg_slices(kind, account_id, node_id, amount, updated_at) VALUES(?, ?, ?, ?, ?)",
+               {to_string(id.kind), id.id, std::string_view(node_), amount, now});
+  if (amount == 0)
+    return run("DELETE FROM tg_slices WHERE kind = ? AND account_id = ? AND node_id = ?",
+               {to_string(id.kind), id.id, std::string_view(node_)});
+  if (amount == amount_before) return {};
+  return run("UPDATE tg_slices SET amount = ?, updated_at = ? WHERE kind = ? AND account_id = ? AND node_id = ?",
+             {amount, now, to_string(id.kind), id.id, std::string_view(node_)});
+}
+
+void Ledger::confirm(Attempt& attempt) {
+  for (auto& [id, work] : attempt.work) {
+    auto account = work.account ? work.account : slices_.find(id);
+    // Until recovery is over the slices are the dead process's: they go back whole and nobody spends them.
+    const auto ours = recovered_ ? work.amount_after : 0;
+    if (!account && ours != 0) account = slices_.account(id);
+    if (!account) continue;
+    auto& state = account->ledger;
+    // The slice as it was read under lock replaces what was believed of it, so no mistake survives a transaction.
+    auto change = ours - state.amount + work.leaving + work.returning;
+    account->unflushed -= work.leaving;
+    state.amount = ours;
+    account->free += change;
+    if (work.wanted > 0) account->low = work.balance_after > 0 ? level(*account) / 3 : INT64_MIN;
+    if (state.amount != 0 || account->free != 0) list(account);
+  }
+  position_ = attempt.position;
+  tx_ = attempt.tx;
+  if (attempt.flushed) last_flush_ms_ = clock_.unix_millis();
+}
+
+void Ledger::undo(Attempt& attempt) {
+  for (auto& [id, work] : attempt.work)
+    if (work.account) work.account->free += std::exchange(work.returning, 0);
+}
+
+// The database is older than what it acknowledged: flushed charges are unflushed again, and slices are what it says.
+sql::Result<void> Ledger::rewind(sql::Connection& db, const Mark& mark) {
+  core::log::error("ledger: J-REWIND: the database went back from {} to {}; kept records are applied again",
+                   position_.load(), mark.seq);
+  auto held = db.query("SELECT kind, account_id, amount FROM tg_slices WHERE node_id = ?", {std::string_view(node_)});
+  if (!held) return held.error();
+  std::map<AccountId, std::int64_t> charges;
+  const auto until = position_.load();
+  for (auto at = mark.seq; at < until && reader_;) {
+    auto rows = reader_->read(at, kBatch);
+    if (!rows) return sql::Error{sql::ErrorClass::kConnection, 0, rows.error().message};
+    if (rows->empty()) break;
+    for (const auto& row : *rows) {
+      at = row.seq;
+      if (row.seq > until) break;
+      auto record = decode(row.payload);
+      if (!record || record->kind != RecordKind::kSettle) continue;
+      charges[{AccountKind::kWallet, record->settle.user.value}] += record->settle.charge.units;
+      if (record->settle.token_limited)
+        charges[{AccountKind::kToken, record->settle.token.value}] += record->settle.charge.units;
+    }
+  }
+  for (auto [id, charge] : charges) {
+    auto account = slices_.account(id);
+    account->unflushed += charge;
+    account->free -= charge;
+    list(account);
+  }
+  std::map<AccountId, std::int64_t> amounts;
+  for (const auto& row : *held) {
+    auto kind = row.text(0) == to_string(AccountKind::kToken) ? AccountKind::kToken : AccountKind::kWallet;
+    AccountId id{kind, row.integer(1)};
+    amounts[id] = row.integer(2);
+    list(slices_.account(id));
+  }
+  for (const auto& account : accounts_) {
+    auto found = amounts.find(account->id);
+    auto amount = found == amounts.end() || !recovered_ ? 0 : found->second;
+    account->free += amount - std::exchange(account->ledger.amount, amount);
+  }
+  rewound_until_ = std::max(rewound_until_, until);
+  position_ = mark.seq;
+  tx_ = mark.tx;
+  return {};
+}
+
+}  // namespace tollgate::billing

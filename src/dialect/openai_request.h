@@ -1,0 +1,41 @@
+// Requests of the OpenAI dialect, read once: what the gate, the price and the relay need to know of a body that
+// otherwise passes as it is.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace tollgate::dialect {
+
+enum class OpenAiRoute { kChatCompletions, kCompletions, kEmbeddings };
+
+enum class IncludeUsage { kAbsent, kFalse, kTrue };  // kFalse: stream_options is there without a true include_usage
+
+struct OpenAiRequest {
+  std::string model;
+  bool stream = false;  // never for embeddings
+  IncludeUsage include_usage = IncludeUsage::kAbsent;
+  std::int64_t max_output_tokens = 0;   // the larger of max_tokens and max_completion_tokens
+  bool filtered_members = false;        // has service_tier, store or safety_identifier: a channel may not take them
+  std::int64_t inline_media_bytes = 0;  // base64 data in the body, not text
+  std::string broken_rule;              // text for the client when the body breaks a rule of its route
+};
+
+// The text of a body that does not parse, or that breaks a rule of its route, goes to the client; all are kInvalid. A
+// body with two `model` members is refused. At least 64 readable bytes follow the text. Members are matched by exact
+// case.
+core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_view body);
+
+// What the prompt estimate counts: every text in the order in which the parts are joined by line feeds, and tokens that
+// come on top.
+struct PromptParts {
+  std::int64_t extra_tokens = 0;  // 8 a tool, 3 a message, 3 a name, 3
+  std::int64_t images = 0, audio = 0, files = 0, videos = 0;
+};
+PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::function<void(std::string_view)>& text);
+
+}  // namespace tollgate::dialect

@@ -1,0 +1,187 @@
+#include "dialect/openai_stream.h"
+
+#include <simdjson.h>
+
+#include "core/json_text.h"
+#include "dialect/openai_usage.h"
+#include "dialect/padded.h"
+
+namespace tollgate::dialect {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
+  return text;
+}
+
+bool string_of(ondemand::value& value, std::string_view& text) {
+  ondemand::json_type type;
+  return value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::string &&
+         value.get_string().get(text) == simdjson::SUCCESS;
+}
+
+template <class Visit>
+void each_field(ondemand::value& value, Visit visit) {
+  ondemand::json_type type;
+  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::object) return;
+  ondemand::object object;
+  if (value.get_object().get(object) != simdjson::SUCCESS) return;
+  for (auto field : object) {
+    std::string_view key;
+    ondemand::value inner;
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(inner) != simdjson::SUCCESS) return;
+    visit(key, inner);
+  }
+}
+
+template <class Visit>
+void each_element(ondemand::value& value, Visit visit) {
+  ondemand::json_type type;
+  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::array) return;
+  ondemand::array array;
+  if (value.get_array().get(array) != simdjson::SUCCESS) return;
+  for (auto element : array) {
+    ondemand::value inner;
+    if (element.get(inner) != simdjson::SUCCESS) return;
+    visit(inner);
+  }
+}
+
+}  // namespace
+
+StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
+  if (payload.size() <= 16 && trim(payload).starts_with("[DONE]")) {
+    done_ = true;
+    return StreamAction::kDone;
+  }
+  Padded padded(payload);
+  thread_local ondemand::parser parser;
+  ondemand::document document;
+  ondemand::value root;
+  if (parser.iterate(padded.view()).get(document) != simdjson::SUCCESS ||
+      document.get_value().get(root) != simdjson::SUCCESS)
+    return StreamAction::kForward;
+
+  bool is_error = false;
+  std::size_t choices = 0;
+  bool usage_here = false;
+  std::string usage_text;
+  each_field(root, [&](std::string_view key, ondemand::value& value) {
+    std::string_view text;
+    if (key == "choices") {
+      each_element(value, [&](ondemand::value& choice) {
+        ++choices;
+        std::uint64_t index = 0;
+        bool finished = false;
+        std::int64_t calls = 0;
+        each_field(choice, [&](std::string_view name, ondemand::value& inner) {
+          if (name == "index") {
+            std::uint64_t number;
+            if (inner.get_uint64().get(number) == simdjson::SUCCESS) index = number;
+          } else if (name == "finish_reason") {
+            if (string_of(inner, text) && !text.empty()) {
+              finished = true;
+              if (text == "content_filter") content_filtered_ = true;
+              if (text == "error") is_error = true;
+            }
+          } else if (name == "text") {
+            if (string_of(inner, text)) output_.add(text);
+          } else if (name == "delta") {
+            each_field(inner, [&](std::string_view part, ondemand::value& piece) {
+              if (part == "content" || part == "reasoning_content" || part == "reasoning" || part == "refusal") {
+                ondemand::json_type type;
+                if (string_of(piece, text)) {
+                  output_.add(text);
+                } else if (piece.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::array) {
+                  each_element(piece, [&](ondemand::value& element) {
+                    each_field(element, [&](std::string_view label, ondemand::value& leaf) {
+                      if (label == "text" && string_of(leaf, text)) output_.add(text);
+                    });
+                  });
+                }
+              } else if (part == "tool_calls") {
+                each_element(piece, [&](ondemand::value& call) {
+                  ++calls;
+                  each_field(call, [&](std::string_view label, ondemand::value& function) {
+                    if (label != "function") return;
+                    each_field(function, [&](std::string_view, ondemand::value& leaf) {
+                      if (string_of(leaf, text)) output_.add(text);
+                    });
+                  });
+                });
+              } else if (part == "function_call") {
+                calls = 1;
+                each_field(piece, [&](std::string_view, ondemand::value& leaf) {
+                  if (string_of(leaf, text)) output_.add(text);
+                });
+              } else if (part == "audio") {
+                meaningful_ = true;
+              }
+            });
+          }
+        });
+        if (index < 64) {
+          choices_seen_ |= std::uint64_t{1} << index;
+          if (finished) choices_finished_ |= std::uint64_t{1} << index;
+        }
+        max_tool_calls_ = std::max(max_tool_calls_, calls);
+        if (finished || calls > 0) meaningful_ = true;
+      });
+    } else if (key == "usage") {
+      ondemand::json_type type;
+      if (value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::object) {
+        ondemand::object object;
+        std::string_view raw;
+        if (value.get_object().get(object) == simdjson::SUCCESS && object.raw_json().get(raw) == simdjson::SUCCESS) {
+          usage_text.assign(raw);
+          usage_here = true;
+        }
+      }
+    } else if (key == "error") {
+      ondemand::json_type type;
+      if (value.type().get(type) == simdjson::SUCCESS && type != ondemand::json_type::null) is_error = true;
+    } else if (key == "id") {
+      if (id_.empty() && string_of(value, text)) id_ = text;
+    } else if (key == "model") {
+      if (model_.empty() && string_of(value, text)) model_ = text;
+    } else if (key == "system_fingerprint") {
+      if (fingerprint_.empty() && string_of(value, text)) fingerprint_ = text;
+    } else if (key == "created") {
+      std::int64_t number;
+      if (created_ == 0 && value.get_int64().get(number) == simdjson::SUCCESS) created_ = number;
+    }
+  });
+  if (output_.bytes() > 0) meaningful_ = true;
+  if (is_error) {
+    error_ = payload;
+    return StreamAction::kError;
+  }
+  if (usage_here) {
+    // This uses the thread's padded buffer again: nothing of the event is looked at after it.
+    if (auto usage = read_openai_usage(usage_text); usage && usage->usable()) {
+      usage_ = *usage;
+      has_usage_ = true;
+      meaningful_ = true;
+    }
+    if (choices == 0 && !client_wants_usage_) return StreamAction::kHoldBack;
+  }
+  return StreamAction::kForward;
+}
+
+std::int64_t OpenAiStreamReader::counted_tokens(std::string_view model) const {
+  return output_.tokens(billing::text_family(model)) + 7 * max_tool_calls_;
+}
+
+std::string OpenAiStreamReader::usage_chunk(const billing::Usage& usage) const {
+  if (id_.empty() && model_.empty()) return {};
+  return "{\"id\":" + core::json_string(id_) +
+         ",\"object\":\"chat.completion.chunk\",\"created\":" + std::to_string(created_) +
+         ",\"model\":" + core::json_string(model_) +
+         ",\"system_fingerprint\":" + (fingerprint_.empty() ? "null" : core::json_string(fingerprint_)) +
+         ",\"choices\":[],\"usage\":" + write_openai_usage(usage) + "}";
+}
+
+}  // namespace tollgate::dialect

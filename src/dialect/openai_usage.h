@@ -1,0 +1,18 @@
+// The usage object of OpenAI-compatible answers in the spellings that are met.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "billing/usage.h"
+
+namespace tollgate::dialect {
+
+// `object` is the JSON text of a usage object with 64 readable bytes behind it or a copy; absent members are 0,
+// negative and absurd numbers are clamped. nullopt when it is no object.
+std::optional<billing::Usage> read_openai_usage(std::string_view object);
+
+// The usage object that the gateway writes itself where the upstream sent none.
+std::string write_openai_usage(const billing::Usage& usage);
+
+}  // namespace tollgate::dialect

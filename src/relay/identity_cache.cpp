@@ -1,0 +1,112 @@
+#include "relay/identity_cache.h"
+
+#include <boost/json.hpp>
+
+#include "core/log.h"
+#include "model/channel.h"
+#include "model/user.h"
+#include "net/suspend.h"
+#include "net/worker.h"
+
+namespace tollgate::relay {
+namespace {
+
+constexpr auto kFresh = std::chrono::milliseconds(2500);
+constexpr auto kLife = std::chrono::seconds(5);
+constexpr std::size_t kMostEntries = 100'000;
+
+// On a thread of the SQL pool.
+std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billing, const std::string& key) {
+  auto lease = pool.lease();
+  if (!lease) {
+    core::log::warn("a key cannot be looked up: {}", lease.error().message);
+    return nullptr;
+  }
+  auto& db = **lease;
+  auto token = model::find_token_by_key(db, key);
+  if (!token) {
+    core::log::warn("a key cannot be looked up: {}", token.error().message);
+    return nullptr;
+  }
+  auto identity = std::make_shared<Identity>();
+  if (!*token) return identity;
+  identity->found = true;
+  identity->token = std::move(**token);
+  auto user = model::find_user(db, identity->token.user_id);
+  if (!user) return nullptr;
+  if (!*user) return identity;
+  identity->user_found = true;
+  identity->user = (*user)->id;
+  identity->username = (*user)->username;
+  identity->user_group = (*user)->group;
+  identity->user_status = (*user)->status;
+  identity->user_role = (*user)->role;
+  boost::system::error_code ec;
+  auto setting = boost::json::parse((*user)->setting.empty() ? "{}" : (*user)->setting, ec);
+  if (!ec && setting.is_object()) {
+    auto flag = [&](std::string_view name) {
+      const auto* value = setting.get_object().if_contains(name);
+      return value && value->is_bool() && value->get_bool();
+    };
+    identity->accept_unset_ratio = flag("accept_unset_model_ratio_model");
+    identity->record_ip = flag("record_ip_log");
+  }
+  for (auto& name : model::split_list(identity->token.model_limits)) identity->model_limits.insert(std::move(name));
+  identity->allow_ips = core::IpAllowList(identity->token.allow_ips);
+  identity->wallet = billing.wallet(identity->user);
+  if (!identity->token.unlimited_quota) identity->key_limit = billing.key_limit(identity->token.id);
+  *lease = sql::Pool::Lease();
+  if (!identity->token.unlimited_quota)
+    identity->token.remain_quota = billing.shown_token_balance(identity->token.id, identity->token.remain_quota);
+  return identity;
+}
+
+}  // namespace
+
+net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key) {
+  auto loaded = co_await net::suspend<std::shared_ptr<Identity>>([this, &key](auto done) {
+    bool taken = threads_.submit([this, key, done] { done(load_identity(pool_, billing_, key)); });
+    if (!taken) done(nullptr);
+  });
+  if (loaded) {
+    loaded->loaded = clock_.steady();
+    if (entries_.size() >= kMostEntries) entries_.clear();
+    entries_[key] = {loaded, false};
+  } else if (auto found = entries_.find(key); found != entries_.end()) {
+    found->second.refreshing = false;
+  }
+  co_return loaded;
+}
+
+net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::string& key) {
+  auto found = entries_.find(key);
+  if (found != entries_.end()) {
+    auto known = found->second.identity;
+    auto age = clock_.steady() - known->loaded;
+    if (age < kFresh) co_return known;
+    if (age < kLife) {
+      if (!found->second.refreshing) {
+        found->second.refreshing = true;
+        net::Worker::current().spawn([](IdentityCache& cache, std::string name) -> net::awaitable<void> {
+          co_await cache.load(std::move(name));
+        }(*this, key));
+      }
+      co_return known;
+    }
+    auto loaded = co_await load(key);
+    // With SQL away a key that was good a moment ago goes on being served.
+    co_return loaded ? loaded : known;
+  }
+  auto loaded = co_await load(key);
+  co_return loaded;
+}
+
+void IdentityCache::drop(std::string_view key) {
+  if (auto found = entries_.find(key); found != entries_.end()) entries_.erase(found);
+}
+
+void IdentityCache::drop_user(core::UserId user) {
+  std::erase_if(entries_, [&](const auto& entry) { return entry.second.identity->user == user; });
+}
+
+}  // namespace tollgate::relay

@@ -1,0 +1,64 @@
+// Who a key belongs to and what it may do, held by each worker for seconds: warm requests do not touch SQL.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "billing/billing.h"
+#include "core/clock.h"
+#include "core/ip_address.h"
+#include "core/thread_pool.h"
+#include "model/token.h"
+#include "net/awaitable.h"
+#include "relay/snapshot.h"
+#include "sql/connection.h"
+
+namespace tollgate::relay {
+
+struct Identity {
+  bool found = false;  // a token of that key exists
+  bool user_found = false;
+  model::Token token;  // remain_quota as people see it: what nodes hold is in it
+  std::set<std::string, std::less<>> model_limits;
+  core::IpAllowList allow_ips;
+  core::UserId user;
+  std::string username;
+  std::string user_group;
+  std::int64_t user_status = 0;
+  std::int64_t user_role = 0;
+  bool accept_unset_ratio = false;
+  bool record_ip = false;
+  billing::AccountPtr wallet;
+  billing::AccountPtr key_limit;  // null for keys without a limit
+  core::SteadyTime loaded;
+};
+
+// One a worker, used on its thread only.
+class IdentityCache {
+ public:
+  IdentityCache(sql::Pool& pool, core::ThreadPool& threads, billing::Billing& billing, const core::Clock& clock)
+      : pool_(pool), threads_(threads), billing_(billing), clock_(clock) {}
+
+  // nullptr when the key is not known here and SQL cannot be asked. An entry older than 2.5 s is refreshed in the
+  // background, one older than 5 s is waited for, unless SQL is away.
+  net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key);
+  void drop(std::string_view key);
+  void drop_user(core::UserId user);
+
+ private:
+  net::awaitable<std::shared_ptr<const Identity>> load(std::string key);
+
+  sql::Pool& pool_;
+  core::ThreadPool& threads_;
+  billing::Billing& billing_;
+  const core::Clock& clock_;
+  struct Entry {
+    std::shared_ptr<const Identity> identity;
+    bool refreshing = false;
+  };
+  NameMap<Entry> entries_;
+};
+
+}  // namespace tollgate::relay

@@ -1,0 +1,245 @@
+// One request from its key to its charge: the stages in their order.
+#include <fmt/core.h>
+
+#include "core/log.h"
+#include "core/mask.h"
+#include "core/request_id.h"
+#include "net/suspend.h"
+#include "net/worker.h"
+#include "relay/attempt.h"
+#include "relay/estimate.h"
+#include "relay/gate.h"
+#include "relay/model_list.h"
+#include "relay/relay.h"
+#include "relay/routing.h"
+#include "relay/settle.h"
+
+namespace tollgate::relay {
+namespace {
+
+using dialect::gateway_error;
+using dialect::RelayError;
+
+struct RouteEntry {
+  std::string_view path;
+  dialect::OpenAiRoute route;
+};
+constexpr RouteEntry kRoutes[] = {
+    {"/v1/chat/completions", dialect::OpenAiRoute::kChatCompletions},
+    {"/v1/completions", dialect::OpenAiRoute::kCompletions},
+    {"/v1/embeddings", dialect::OpenAiRoute::kEmbeddings},
+};
+
+const RouteEntry* find_route(std::string_view path) {
+  for (const auto& entry : kRoutes)
+    if (entry.path == path) return &entry;
+  return nullptr;
+}
+
+// An amount as refusals write it, by the display type of the options.
+std::string amount_text(const Snapshot& snapshot, core::Quota quota) {
+  const auto& options = snapshot.relay;
+  auto dollars = static_cast<double>(quota.units) / snapshot.prices->quota_per_unit();
+  if (options.quota_display == "TOKENS") return std::to_string(quota.units);
+  if (options.quota_display == "CNY") return fmt::format("¥{:.6f}", dollars * options.usd_exchange_rate);
+  if (options.quota_display == "CUSTOM")
+    return fmt::format("{}{:.6f}", options.currency_symbol, dollars * options.currency_rate);
+  return fmt::format("＄{:.6f}", dollars);
+}
+
+RelayError refused_for_money(const Request& request, const billing::AcquireResult& result, core::Quota needed) {
+  const auto& snapshot = *request.snapshot;
+  RelayError error;
+  if (result.outcome == billing::AcquireOutcome::kUnavailable) {
+    error = gateway_error(503, "billing_unavailable", "the balance cannot be checked: the database is away");
+    error.retry_after = "5";
+  } else if (result.account == billing::AccountKind::kToken) {
+    error = gateway_error(403, "pre_consume_token_quota_failed",
+                          "token quota is not enough, token remain quota: " + amount_text(snapshot, result.balance) +
+                              ", need quota: " + amount_text(snapshot, needed));
+  } else if (result.balance.units <= 0) {
+    error = gateway_error(403, "insufficient_user_quota",
+                          "用户额度不足, 剩余额度: " + amount_text(snapshot, result.balance));
+  } else {
+    error = gateway_error(403, "insufficient_user_quota",
+                          "预扣费额度失败, 用户剩余额度: " + amount_text(snapshot, result.balance) +
+                              ", 需要预扣费额度: " + amount_text(snapshot, needed));
+  }
+  error.no_retry = true;
+  return error;
+}
+
+// Sets aside what the request may cost. While the slice has room the bound by size is enough and nothing is counted.
+net::awaitable<std::optional<RelayError>> reserve(Request& request) {
+  auto& billing = request.relay.billing;
+  const auto& identity = *request.identity;
+  if (request.price.free) {
+    request.reservation.emplace();
+    co_return std::nullopt;
+  }
+  auto bound = billing::reservation(request.price, prompt_bound(request), request.openai.max_output_tokens);
+  request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, bound);
+  if (request.reservation) co_return std::nullopt;
+
+  auto estimate = co_await estimate_prompt(request);
+  auto needed = billing::reservation(request.price, estimate, request.openai.max_output_tokens);
+  request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, needed);
+  if (request.reservation) co_return std::nullopt;
+
+  using Answer = std::shared_ptr<billing::AcquireResult>;
+  auto acquired = co_await net::suspend<Answer>([&](auto done) {
+    billing.acquire(identity.wallet, identity.key_limit, needed, [done](billing::AcquireResult result) {
+      done(std::make_shared<billing::AcquireResult>(std::move(result)));
+    });
+  });
+  if (acquired->outcome != billing::AcquireOutcome::kReserved) co_return refused_for_money(request, *acquired, needed);
+  request.reservation = std::move(acquired->reservation);
+  co_return std::nullopt;
+}
+
+net::awaitable<std::optional<RelayError>> read_request(Request& request) {
+  auto& exchange = request.exchange;
+  auto body = co_await exchange.read_body(request.relay.settings.max_body_bytes);
+  if (!body) {
+    switch (body.error().code) {
+      case core::Errc::kTooLarge:
+        co_return dialect::gate_error(413, fmt::format("Invalid request, 无效的请求, request body exceeds {} MB: "
+                                                       "request body too large",
+                                                       request.relay.settings.max_body_bytes >> 20U));
+      case core::Errc::kTimeout:
+        co_return dialect::gate_error(408, "the request body takes too long");
+      default:
+        co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + body.error().message);
+    }
+  }
+  request.body = *body;
+  auto type = exchange.header("content-type").value_or("");
+  if (!type.starts_with("application/json")) co_return dialect::invalid_request("the body must be application/json");
+  auto parsed = dialect::read_openai_request(request.route, request.body);
+  if (!parsed) co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + parsed.error().message);
+  request.openai = std::move(*parsed);
+  co_return std::nullopt;
+}
+
+// Everything before the first attempt.
+net::awaitable<std::optional<RelayError>> admit(Request& request) {
+  if (auto refused = co_await pass_gate(request)) co_return refused;
+  if (auto refused = co_await read_request(request)) co_return refused;
+  if (auto refused = choose_first_channel(request)) co_return refused;
+  request.started = request.relay.clock.steady();
+  if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
+
+  auto price = request.snapshot->prices->resolve({.model = request.openai.model,
+                                                  .user_group = request.identity->user_group,
+                                                  .using_group = request.group,
+                                                  .accept_unset_ratio = request.identity->accept_unset_ratio});
+  if (!price) {
+    auto error = gateway_error(400, "model_price_error", price.error().message);
+    error.no_retry = true;
+    co_return error;
+  }
+  request.price = *price;
+  auto refused = co_await reserve(request);
+  co_return refused;
+}
+
+net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
+  const int retries = request.snapshot->relay.retry_times;
+  for (int retry = 0;; ++retry) {
+    if (retry > 0) {
+      if (auto none = choose_next_channel(request, retry)) co_return none;
+    }
+    request.attempts.push_back({request.channel->id, 200});
+    auto failed = prepare_channel(request);
+    if (!failed) failed = co_await attempt(request);
+    if (!failed) co_return std::nullopt;
+    request.attempts.back().status = failed->status;
+    request.local.counters.failed_attempts.fetch_add(1, std::memory_order_relaxed);
+    log_failure(request, *failed);
+    if (!should_retry(request, *failed, retries - retry)) co_return failed;
+  }
+}
+
+net::awaitable<void> answer_error(Request& request, RelayError error) {
+  bool validation = error.status == 400 && request.snapshot && request.snapshot->relay.validation_is_500 &&
+                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"");
+  if (validation) error.status = 500;
+  if (error.status < 200 || error.status > 599) error.status = 500;
+  std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};
+  if (!error.retry_after.empty()) headers.push_back({"Retry-After", error.retry_after});
+  // Upstream texts were cleaned where they were read; ours may name hosts that only operators should see.
+  if (error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
+    error.message = core::mask_sensitive(error.message);
+  request.local.counters.refused.fetch_add(1, std::memory_order_relaxed);
+  auto body = dialect::error_body(error, request.id);
+  co_await request.exchange.answer(error.status, headers, body);
+}
+
+}  // namespace
+
+Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, SnapshotHolder& snapshots_in,
+             billing::Billing& billing_in, sql::Pool& pool_in, core::ThreadPool& sql_threads_in,
+             core::ThreadPool& cpu_threads_in, const core::Clock& clock_in)
+    : settings(std::move(settings_in)),
+      snapshots(snapshots_in),
+      billing(billing_in),
+      pool(pool_in),
+      sql_threads(sql_threads_in),
+      cpu_threads(cpu_threads_in),
+      clock(clock_in),
+      workers_(std::move(workers)) {
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    locals_.push_back(std::unique_ptr<Local>(new Local{.identities = IdentityCache(pool, sql_threads, billing, clock),
+                                                       .random = {},
+                                                       .counters = {},
+                                                       .snapshot = nullptr,
+                                                       .buffers = {},
+                                                       .polling = {}}));
+}
+
+Relay::~Relay() = default;
+
+Relay::Local& Relay::local(const net::Worker& worker) {
+  return *locals_[static_cast<std::size_t>(worker.index())];
+}
+
+bool Relay::owns(std::string_view method, std::string_view path) {
+  if (method == "POST") return find_route(path) != nullptr;
+  return method == "GET" && (path == "/v1/models" || path.starts_with("/v1/models/"));
+}
+
+void Relay::drop_identity(std::string key) {
+  for (auto* worker : workers_) worker->post([this, worker, key] { local(*worker).identities.drop(key); });
+}
+
+void Relay::drop_identities_of(core::UserId user) {
+  for (auto* worker : workers_) worker->post([this, worker, user] { local(*worker).identities.drop_user(user); });
+}
+
+net::awaitable<void> Relay::handle(net::Exchange& exchange) {
+  auto& mine = local(exchange.worker());
+  mine.counters.requests.fetch_add(1, std::memory_order_relaxed);
+  if (!mine.snapshot || mine.snapshot->version != snapshots.version()) mine.snapshot = snapshots.get();
+
+  Request request(*this, exchange, mine);
+  request.snapshot = mine.snapshot;
+  request.received = clock.system();
+  request.id = core::make_request_id(request.received, mine.random);
+  exchange.add_header("X-Oneapi-Request-Id", request.id);
+  exchange.add_header("X-New-Api-Version", settings.version);
+
+  const auto* route = find_route(exchange.head().path);
+  if (!route) {
+    if (auto refused = co_await pass_gate(request)) co_return co_await answer_error(request, std::move(*refused));
+    co_return co_await answer_model_list(request);
+  }
+  request.route = route->route;
+  auto failed = co_await admit(request);
+  if (!failed) failed = co_await run_attempts(request);
+  request.reservation.reset();
+  if (!failed) co_return;
+  core::log::info("request {}: {} {}", request.id, failed->status, core::mask_sensitive(failed->log_text()));
+  co_await answer_error(request, std::move(*failed));
+}
+
+}  // namespace tollgate::relay

@@ -1,0 +1,81 @@
+// The relay's front: what it needs of the program, and the handlers of its routes.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "billing/billing.h"
+#include "core/clock.h"
+#include "core/random.h"
+#include "core/thread_pool.h"
+#include "net/http_server.h"
+#include "relay/identity_cache.h"
+#include "relay/snapshot.h"
+
+namespace tollgate::relay {
+
+struct RelaySettings {
+  std::size_t max_body_bytes = 128U << 20U;
+  std::size_t max_answer_bytes = 256U << 20U;
+  std::size_t max_event_bytes = 64U << 20U;
+  bool force_stream_option = true;
+  bool count_tokens = true;
+  bool error_log = false;
+  bool verify_tls = true;
+  std::chrono::milliseconds keepalive{15'000};
+  std::string version;
+};
+
+// Counters of one worker, summed when read.
+struct RelayCounters {
+  std::atomic<std::uint64_t> requests{0};
+  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> failed_attempts{0};
+  std::atomic<std::uint64_t> charged{0};
+};
+
+class Relay {
+ public:
+  // Everything passed by reference outlives the relay. Workers are numbered from 0.
+  Relay(RelaySettings settings, std::vector<net::Worker*> workers, SnapshotHolder& snapshots, billing::Billing& billing,
+        sql::Pool& pool, core::ThreadPool& sql_threads, core::ThreadPool& cpu_threads, const core::Clock& clock);
+  ~Relay();
+
+  static bool owns(std::string_view method, std::string_view path);
+  net::awaitable<void> handle(net::Exchange& exchange);
+
+  // From any thread: takes effect on every worker at once.
+  void drop_identity(std::string key);
+  void drop_identities_of(core::UserId user);
+
+  // At the end of a drain: running streams are ended with an error event and charged for what they sent.
+  void end_streams() { shutting_down_.store(true, std::memory_order_relaxed); }
+  bool shutting_down() const { return shutting_down_.load(std::memory_order_relaxed); }
+
+  // What belongs to one worker.
+  struct Local {
+    IdentityCache identities;
+    core::FastRandom random;
+    RelayCounters counters;
+    std::shared_ptr<const Snapshot> snapshot;
+    std::vector<std::string> buffers;                       // lent to streams while they have something to send
+    std::unordered_map<std::int64_t, std::size_t> polling;  // next key of channels with several keys
+  };
+  Local& local(const net::Worker& worker);
+
+  const RelaySettings settings;
+  SnapshotHolder& snapshots;
+  billing::Billing& billing;
+  sql::Pool& pool;
+  core::ThreadPool& sql_threads;
+  core::ThreadPool& cpu_threads;
+  const core::Clock& clock;
+
+ private:
+  std::vector<net::Worker*> workers_;
+  std::vector<std::unique_ptr<Local>> locals_;
+  std::atomic<bool> shutting_down_{false};
+};
+
+}  // namespace tollgate::relay

@@ -1,0 +1,81 @@
+// One request on its way through the stages: what each stage found out, for those behind it.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "billing/charge.h"
+#include "billing/slices.h"
+#include "dialect/openai_error.h"
+#include "dialect/openai_request.h"
+#include "net/http_server.h"
+#include "relay/relay.h"
+
+namespace tollgate::relay {
+
+// How a request ended; stands in the log row as `end`.
+enum class End {
+  kFinished,
+  kClientGone,
+  kUpstreamReset,
+  kUpstreamErrorEvent,
+  kIdleTimeout,
+  kEmpty,
+  kGatewayShutdown,
+};
+std::string_view to_string(End end);
+
+// What settle() makes the charge from.
+struct EndOfRequest {
+  End end = End::kFinished;
+  net::TimeLimit limit = net::TimeLimit::kNone;  // the time limit that ended it
+  bool sent_upstream = true;                     // the upstream had the request
+  bool output_seen = false;                      // something of an answer came
+  bool whole = false;                            // the answer ended as a whole one does
+  std::optional<billing::Usage> usage;
+  std::int64_t counted_output = 0;  // our own count of what came
+  bool content_filtered = false;
+};
+
+struct Attempt {
+  core::ChannelId channel;
+  int status = 0;  // of the upstream or of our error; 200 when it answered
+};
+
+struct Request {
+  Request(Relay& relay_in, net::Exchange& exchange_in, Relay::Local& local_in)
+      : relay(relay_in), exchange(exchange_in), local(local_in) {}
+
+  Relay& relay;
+  net::Exchange& exchange;
+  Relay::Local& local;
+  std::shared_ptr<const Snapshot> snapshot;
+  std::string id;
+  core::SystemTime received;
+  core::SteadyTime started;  // when the first channel was chosen
+  std::optional<core::SteadyTime> first_event;
+
+  std::shared_ptr<const Identity> identity;
+  std::optional<core::ChannelId> pinned;
+
+  dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
+  std::string_view body;
+  dialect::OpenAiRequest openai;
+  std::string group;  // whose channels and price apply
+  billing::Price price;
+  std::optional<std::int64_t> estimate;  // of the prompt, once somebody needed it
+  std::optional<billing::Reservation> reservation;
+
+  const Channel* channel = nullptr;
+  ChannelKey key;
+  std::string upstream_model;  // after mapping
+  bool mapped = false;
+  bool system_prompt_changed = false;
+  bool answered_as_stream = false;
+  std::vector<Attempt> attempts;
+};
+
+}  // namespace tollgate::relay

@@ -1,0 +1,182 @@
+#include "relay/settle.h"
+
+#include <fmt/core.h>
+
+#include "core/json_text.h"
+#include "core/log.h"
+#include "core/mask.h"
+#include "net/suspend.h"
+#include "relay/estimate.h"
+
+namespace tollgate::relay {
+
+std::string_view to_string(End end) {
+  switch (end) {
+    case End::kFinished:
+      return "finished";
+    case End::kClientGone:
+      return "client_gone";
+    case End::kUpstreamReset:
+      return "upstream_reset";
+    case End::kUpstreamErrorEvent:
+      return "upstream_error_event";
+    case End::kIdleTimeout:
+      return "idle_timeout";
+    case End::kEmpty:
+      return "empty";
+    case End::kGatewayShutdown:
+      return "gateway_shutdown";
+  }
+  return "";
+}
+
+bool needs_estimate(const EndOfRequest& end) {
+  if (end.whole) return !end.usage || end.usage->prompt_tokens == 0;
+  if (end.end == End::kClientGone) return end.sent_upstream && (!end.usage || end.usage->prompt_tokens == 0);
+  return end.output_seen && (!end.usage || end.usage->prompt_tokens == 0);
+}
+
+Billed rule_of(const EndOfRequest& end, std::int64_t prompt_estimate) {
+  billing::Usage seen = end.usage.value_or(billing::Usage{});
+  bool usable = seen.usable();
+  // The figure of the upstream where it gave one, our own where it did not.
+  auto with_counts = [&](std::int64_t completion) {
+    auto usage = seen;
+    if (usage.prompt_tokens == 0) usage.prompt_tokens = prompt_estimate;
+    usage.completion_tokens = completion;
+    usage.total_tokens = usage.prompt_tokens + usage.completion_tokens;
+    return usage;
+  };
+  if (end.whole) {
+    if (usable && seen.prompt_tokens != 0) return {seen, "upstream"};
+    return {with_counts(seen.completion_tokens != 0 ? seen.completion_tokens : end.counted_output), "counted"};
+  }
+  if (end.end == End::kClientGone) {
+    if (!end.sent_upstream) return {{}, "nothing"};
+    if (!end.output_seen) return {with_counts(seen.completion_tokens), usable ? "upstream" : "prompt"};
+    return {with_counts(std::max(seen.completion_tokens, end.counted_output)), "counted"};
+  }
+  if (!end.output_seen) return {{}, "nothing"};
+  return {with_counts(std::max(seen.completion_tokens, end.counted_output)), "counted"};
+}
+
+namespace {
+
+std::int64_t millis(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
+std::string admin_info(const Request& request) {
+  std::string out = "{\"use_channel\":[";
+  for (std::size_t i = 0; i < request.attempts.size(); ++i)
+    out += fmt::format("{}\"{}\"", i ? "," : "", request.attempts[i].channel.value);
+  out += ']';
+  if (request.channel && request.channel->several_keys)
+    out += fmt::format(",\"is_multi_key\":true,\"multi_key_index\":{}", request.key.index);
+  out += ",\"attempts\":[";
+  for (std::size_t i = 0; i < request.attempts.size(); ++i)
+    out += fmt::format("{}{{\"channel\":{},\"status\":{}}}", i ? "," : "", request.attempts[i].channel.value,
+                       request.attempts[i].status);
+  return out + "]";
+}
+
+std::string other_json(const Request& request, const EndOfRequest& end, const Billed& billed,
+                       const billing::Charge& charge) {
+  std::string out = "{" + charge.other;
+  // −1000 is what readers of the log know as "no stream".
+  auto first = request.first_event ? millis(*request.first_event - request.started) : -1000;
+  out += fmt::format(",\"frt\":{}", first);
+  if (request.mapped)
+    out += ",\"is_model_mapped\":true,\"upstream_model_name\":" + core::json_string(request.upstream_model);
+  if (request.system_prompt_changed) out += ",\"is_system_prompt_overwritten\":true";
+  out += ",\"admin_info\":" + admin_info(request);
+  if (billed.settled_by == "counted" && end.whole) out += ",\"local_count_tokens\":true";
+  out += "},\"request_path\":" + core::json_string(request.exchange.head().path);
+  out += ",\"request_conversion\":[\"OpenAI Compatible\"]";
+  if (!request.price.free) out += ",\"billing_source\":\"wallet\"";
+  if (end.content_filtered) out += ",\"reject_reason\":\"openai_finish_reason=content_filter\"";
+  out += fmt::format(",\"settled_by\":\"{}\",\"end\":\"{}\"", billed.settled_by, to_string(end.end));
+  if (end.limit != net::TimeLimit::kNone) out += fmt::format(",\"time_limit\":\"{}\"", net::to_string(end.limit));
+  out += ",\"kinds\":" + billing::kinds_json(billing::split_kinds(billed.usage));
+  return out + "}";
+}
+
+model::LogRow common_row(const Request& request, model::LogType type) {
+  const auto& identity = *request.identity;
+  model::LogRow row;
+  row.user_id = identity.user;
+  row.username = identity.username;
+  row.created_at = request.relay.clock.unix_seconds();
+  row.type = static_cast<std::int64_t>(type);
+  row.token_name = identity.token.name;
+  row.token_id = identity.token.id;
+  row.model_name = request.openai.model;
+  row.use_time =
+      row.created_at - std::chrono::duration_cast<std::chrono::seconds>(request.received.time_since_epoch()).count();
+  row.channel_id = request.channel ? request.channel->id : core::ChannelId{};
+  row.group = request.group;
+  if (identity.record_ip) row.ip = request.exchange.client_ip();
+  row.request_id = request.id;
+  return row;
+}
+
+}  // namespace
+
+net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
+  std::int64_t estimate = 0;
+  if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
+  auto billed = rule_of(end, estimate);
+
+  billing::ChargeInput input;
+  input.usage = billed.usage;
+  input.model = request.openai.model;
+  input.formula = request.route == dialect::OpenAiRoute::kEmbeddings
+                      ? billing::Formula::kDecimal
+                      : billing::formula_for_chat(billed.usage, request.price);
+  auto charge = billing::charge(input, request.price);
+  // A request of a call price that ended before anything came costs nothing.
+  if (billed.settled_by == "nothing") charge.quota = {};
+
+  billing::SettleRecord record;
+  record.user = request.identity->user;
+  record.token = request.identity->token.id;
+  record.channel = request.channel ? request.channel->id : core::ChannelId{};
+  record.charge = charge.quota;
+  record.counts_use = charge.prompt_tokens + charge.completion_tokens != 0;
+  record.write_log = request.snapshot->relay.log_consume;
+  record.export_data = request.snapshot->relay.data_export && record.write_log;
+  record.log = common_row(request, model::LogType::kConsume);
+  record.log.quota = charge.quota;
+  record.log.prompt_tokens = charge.prompt_tokens;
+  record.log.completion_tokens = charge.completion_tokens;
+  record.log.is_stream = request.answered_as_stream;
+  record.log.content = std::move(charge.content);
+  record.log.other = other_json(request, end, billed, charge);
+
+  request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
+  auto reservation = std::move(*request.reservation);
+  request.reservation.reset();
+  auto committed = co_await net::suspend<billing::Committed>(
+      [&](auto done) { request.relay.billing.settle(std::move(reservation), std::move(record), done); });
+  if (committed == billing::Committed::kRefused)
+    core::log::error("request {}: its charge could not be journaled", request.id);
+}
+
+void log_failure(Request& request, const dialect::RelayError& error) {
+  if (!request.relay.settings.error_log || !request.identity) return;
+  billing::LogRecord record;
+  record.log = common_row(request, model::LogType::kError);
+  record.log.content = fmt::format("status_code={}, {}", error.status, core::mask_sensitive(error.log_text()));
+  record.log.other = "{\"request_path\":" + core::json_string(request.exchange.head().path) + ",\"error_type\":" +
+                     core::json_string(error.kind == dialect::ErrorKind::kGateway ? "new_api_error" : "openai_error") +
+                     ",\"error_code\":" + (error.code.empty() ? "\"\"" : error.code) +
+                     fmt::format(",\"status_code\":{}", error.status);
+  if (request.channel)
+    record.log.other +=
+        fmt::format(",\"channel_id\":{},\"channel_name\":{},\"channel_type\":{}", request.channel->id.value,
+                    core::json_string(request.channel->name), request.channel->provider->type);
+  record.log.other += ",\"admin_info\":" + admin_info(request) + "}}";
+  request.relay.billing.log(std::move(record));
+}
+
+}  // namespace tollgate::relay

@@ -1,0 +1,292 @@
+#include "relay/snapshot.h"
+
+#include <boost/json.hpp>
+
+#include "core/log.h"
+#include "model/channel.h"
+#include "model/option.h"
+
+namespace tollgate::relay {
+namespace {
+
+namespace json = boost::json;
+
+json::value parse(std::string_view text) {
+  boost::system::error_code ec;
+  auto value = json::parse(text, ec);
+  return ec ? json::value() : value;
+}
+
+bool flag(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value && value->is_bool() && value->get_bool();
+}
+
+std::string text(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::optional<std::chrono::milliseconds> seconds(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  if (!value || !value->is_number()) return std::nullopt;
+  auto number = value->to_number<double>();
+  if (!(number > 0) || number > 1e7) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(number * 1000));
+}
+
+std::map<std::string, std::string, std::less<>> text_map(std::string_view source) {
+  std::map<std::string, std::string, std::less<>> out;
+  auto value = parse(source);
+  if (const auto* object = value.if_object())
+    for (const auto& [key, item] : *object)
+      if (item.is_string()) out.emplace(key, item.get_string());
+  return out;
+}
+
+// "401,500-503" with blanks and full-width commas; an empty list when a part is none.
+std::vector<std::pair<int, int>> status_ranges(std::string_view source) {
+  std::string plain;
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source.substr(i).starts_with("\xEF\xBC\x8C")) {
+      plain += ',';
+      i += 2;
+    } else if (source[i] != ' ') {
+      plain += source[i];
+    }
+  }
+  std::vector<std::pair<int, int>> ranges;
+  for (const auto& part : model::split_list(plain)) {
+    int from = 0, to = 0;
+    char extra = 0;
+    int fields = std::sscanf(part.c_str(), "%d-%d%c", &from, &to, &extra);
+    if (fields == 1 && part.find('-') == std::string::npos)
+      to = from;
+    else if (fields != 2)
+      return {};
+    ranges.emplace_back(from, to);
+  }
+  return ranges;
+}
+
+void read_model_mapping(const model::Channel& row, Channel& channel) {
+  if (row.model_mapping.empty() || row.model_mapping == "{}") return;
+  auto value = parse(row.model_mapping);
+  const auto* object = value.if_object();
+  channel.mapping_broken = object == nullptr;
+  if (!object) return;
+  for (const auto& [from, to] : *object) {
+    if (!to.is_string())
+      channel.mapping_broken = true;
+    else if (!to.get_string().empty())
+      channel.model_mapping.emplace(from, to.get_string());
+  }
+}
+
+void read_status_mapping(const model::Channel& row, Channel& channel) {
+  auto value = parse(row.status_code_mapping);
+  const auto* object = value.if_object();
+  if (!object) return;
+  std::map<int, int> mapping;
+  for (const auto& [from, to] : *object) {
+    if (!to.is_string()) return;
+    mapping[std::atoi(std::string(from).c_str())] = std::atoi(std::string(to.get_string()).c_str());
+  }
+  channel.status_mapping = std::move(mapping);
+}
+
+void read_setting(const model::Channel& row, Channel& channel) {
+  auto setting = parse(row.setting);
+  if (const auto* object = setting.if_object()) {
+    channel.system_prompt = text(*object, "system_prompt");
+    channel.system_prompt_override = flag(*object, "system_prompt_override");
+    channel.pass_body = flag(*object, "pass_through_body_enabled");
+    if (auto proxy = text(*object, "proxy"); !proxy.empty()) {
+      auto url = net::parse_url(proxy);
+      if (url && url->scheme != "https")
+        channel.proxy = std::move(*url);
+      else
+        channel.bad_proxy = url ? "proxies are spoken to by http, socks5 or socks5h" : url.error().message;
+    }
+    if (const auto* own = object->if_contains("tg"); own && own->is_object()) {
+      const auto& tg = own->get_object();
+      channel.done_is_end = flag(tg, "done_is_end");
+      if (const auto* limits = tg.if_contains("timeouts"); limits && limits->is_object()) {
+        const auto& table = limits->get_object();
+        if (auto value = seconds(table, "connect_s")) channel.timeouts.connect = *value;
+        if (auto value = seconds(table, "first_byte_s")) channel.timeouts.first_byte = *value;
+        if (auto value = seconds(table, "gap_s")) channel.timeouts.gap = *value;
+        if (auto value = seconds(table, "total_s")) channel.timeouts.total = *value;
+      }
+    }
+  }
+  auto other = parse(row.settings);
+  if (const auto* object = other.if_object()) {
+    channel.allow_service_tier = flag(*object, "allow_service_tier");
+    channel.disable_store = flag(*object, "disable_store");
+    channel.allow_safety_identifier = flag(*object, "allow_safety_identifier");
+  }
+}
+
+void read_keys(const model::Channel& row, Channel& channel) {
+  auto info = parse(row.channel_info);
+  const auto* object = info.if_object();
+  channel.several_keys = object && flag(*object, "is_multi_key");
+  if (!channel.several_keys) {
+    channel.keys.push_back({row.key, 0});
+    return;
+  }
+  channel.polling = text(*object, "multi_key_mode") == "polling";
+  std::set<int> disabled;
+  if (const auto* list = object->if_contains("multi_key_status_list"); list && list->is_object())
+    for (const auto& [index, status] : list->get_object())
+      if (status.is_number() && status.to_number<std::int64_t>() != 1)
+        disabled.insert(std::atoi(std::string(index).c_str()));
+  int index = 0;
+  for (auto& key : model::split_keys(row.key)) {
+    if (!disabled.contains(index)) channel.keys.push_back({std::move(key), index});
+    ++index;
+  }
+}
+
+// An override that this build would leave out changes what the operator meant to send: better no request than that one.
+bool has_unbuilt_override(const model::Channel& row) {
+  auto set = [](std::string_view source) {
+    auto value = parse(source);
+    return value.is_object() && !value.get_object().empty();
+  };
+  return set(row.param_override) || set(row.header_override);
+}
+
+std::unique_ptr<const Channel> read_channel(const model::Channel& row, const SnapshotDefaults& defaults) {
+  auto channel = std::make_unique<Channel>();
+  channel->id = row.id;
+  channel->name = row.name;
+  channel->provider = provider::find_provider(row.type);
+  channel->base_url = row.base_url;
+  channel->organization = row.type == 1 ? row.openai_organization : std::string();
+  channel->enabled = row.status == 1;
+  channel->auto_ban = row.auto_ban == 1;
+  channel->timeouts = defaults.timeouts;
+  read_keys(row, *channel);
+  read_model_mapping(row, *channel);
+  read_status_mapping(row, *channel);
+  read_setting(row, *channel);
+  for (auto& group : model::split_list(row.group)) channel->groups.insert(std::move(group));
+  for (auto& name : model::split_list(row.models)) channel->models.insert(std::move(name));
+  if (channel->enabled && (!channel->provider || !channel->provider->openai)) {
+    core::log::warn("channel {} ({}) is not used: this build does not speak the format of its type", row.id.value,
+                    row.name);
+    channel->enabled = false;
+  } else if (channel->enabled && has_unbuilt_override(row)) {
+    core::log::warn("channel {} ({}) is not used: this build does not apply its parameter or header override",
+                    row.id.value, row.name);
+    channel->enabled = false;
+  }
+  return channel;
+}
+
+RelayOptions read_options(const core::Options& options) {
+  RelayOptions out;
+  out.retry_times = static_cast<int>(std::clamp<std::int64_t>(options.integer("RetryTimes"), 0, 100));
+  out.log_consume = options.boolean("LogConsumeEnabled");
+  out.data_export = options.boolean("DataExportEnabled");
+  out.retry_statuses = status_ranges(options.text("AutomaticRetryStatusCodes"));
+  out.usable_groups = text_map(options.text("UserUsableGroups"));
+  auto special = parse(options.text("group_ratio_setting.group_special_usable_group"));
+  if (const auto* object = special.if_object())
+    for (const auto& [group, entries] : *object) out.special_groups.emplace(group, text_map(json::serialize(entries)));
+  auto groups = parse(options.text("AutoGroups"));
+  if (const auto* list = groups.if_array())
+    for (const auto& item : *list)
+      if (item.is_string()) out.auto_groups.emplace_back(item.get_string());
+  out.quota_display = options.text("general_setting.quota_display_type");
+  out.usd_exchange_rate = options.real("USDExchangeRate");
+  out.currency_symbol = options.text("general_setting.custom_currency_symbol");
+  out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
+  out.validation_is_500 = options.text("tg.validation_status") == "500";
+  out.pass_body = options.boolean("global.pass_through_request_enabled");
+  return out;
+}
+
+}  // namespace
+
+std::span<const Candidate> Snapshot::find(std::string_view group, std::string_view model) const {
+  auto models = candidates.find(group);
+  if (models == candidates.end()) return {};
+  auto found = models->second.find(model);
+  if (found == models->second.end()) {
+    auto shared = billing::matching_name(model);
+    if (shared == model) return {};
+    found = models->second.find(shared);
+    if (found == models->second.end()) return {};
+  }
+  return found->second;
+}
+
+const Channel* Snapshot::channel(core::ChannelId id) const {
+  for (const auto& channel : channels)
+    if (channel->id == id) return channel.get();
+  return nullptr;
+}
+
+bool Snapshot::group_usable(std::string_view user_group, std::string_view group) const {
+  if (user_group == group) return true;
+  bool usable = relay.usable_groups.contains(group);
+  auto special = relay.special_groups.find(user_group);
+  if (special != relay.special_groups.end()) {
+    for (const auto& [key, description] : special->second) {
+      std::string_view name = key;
+      bool removes = name.starts_with("-:");
+      if (removes || name.starts_with("+:")) name.remove_prefix(2);
+      if (name == group) usable = !removes;
+    }
+  }
+  return usable;
+}
+
+core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db, const SnapshotDefaults& defaults) {
+  auto rows = model::load_options(db);
+  if (!rows) return core::error(core::Errc::kUnavailable, "options: " + rows.error().message);
+  auto channels = model::all_channels(db);
+  if (!channels) return core::error(core::Errc::kUnavailable, "channels: " + channels.error().message);
+
+  auto snapshot = std::make_shared<Snapshot>();
+  core::OptionRows stored;
+  for (auto& [key, value] : *rows) stored.insert_or_assign(std::move(key), std::move(value));
+  auto options = std::make_shared<core::Options>(stored);
+  snapshot->relay = read_options(*options);
+  snapshot->prices = std::make_shared<const billing::PriceBook>(options->all());
+  snapshot->options = std::move(options);
+  for (const auto& row : *channels) {
+    auto channel = read_channel(row, defaults);
+    if (channel->enabled) {
+      for (const auto& group : channel->groups)
+        for (const auto& name : channel->models)
+          snapshot->candidates[group][name].push_back(
+              {channel.get(), row.priority, std::max<std::int64_t>(row.weight, 0)});
+    }
+    snapshot->channels.push_back(std::move(channel));
+  }
+  for (auto& [group, models] : snapshot->candidates)
+    for (auto& [name, list] : models)
+      std::sort(list.begin(), list.end(), [](const Candidate& a, const Candidate& b) {
+        return a.priority != b.priority ? a.priority > b.priority : a.channel->id < b.channel->id;
+      });
+  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+std::shared_ptr<const Snapshot> SnapshotHolder::get() const {
+  std::lock_guard lock(mutex_);
+  return current_;
+}
+
+void SnapshotHolder::replace(std::shared_ptr<const Snapshot> snapshot) {
+  std::lock_guard lock(mutex_);
+  auto version = version_.load(std::memory_order_relaxed) + 1;
+  std::const_pointer_cast<Snapshot>(snapshot)->version = version;
+  current_ = std::move(snapshot);
+  version_.store(version, std::memory_order_release);
+}
+
+}  // namespace tollgate::relay

@@ -1,0 +1,120 @@
+// Everything a request is routed and priced by, as one immutable value: channels, abilities, options, prices. Replaced
+// whole when something changes; a request keeps the one it began with.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "billing/price_book.h"
+#include "core/option_table.h"
+#include "core/result.h"
+#include "core/types.h"
+#include "net/http_client.h"
+#include "net/url.h"
+#include "provider/provider.h"
+#include "relay/channel_selector.h"
+#include "sql/connection.h"
+
+namespace tollgate::relay {
+
+struct ChannelKey {
+  std::string text;
+  int index = 0;
+};
+
+// A channel as the relay uses it: its texts parsed once.
+struct Channel {
+  core::ChannelId id;
+  std::string name;
+  const provider::Provider* provider = nullptr;
+  std::string base_url;
+  std::string organization;
+  bool enabled = false;
+  bool auto_ban = false;
+  bool several_keys = false;
+  bool polling = false;          // of several keys: one after the other instead of at random
+  std::vector<ChannelKey> keys;  // those that are not disabled
+  std::map<std::string, std::string, std::less<>> model_mapping;
+  bool mapping_broken = false;  // the text does not parse: each use is an error
+  std::map<int, int> status_mapping;
+  std::optional<net::Url> proxy;
+  std::string bad_proxy;  // why the proxy cannot be used
+  std::string system_prompt;
+  bool system_prompt_override = false;
+  bool pass_body = false;
+  bool allow_service_tier = false;
+  bool disable_store = false;
+  bool allow_safety_identifier = false;
+  bool done_is_end = false;  // a stream that ends with [DONE] alone is whole
+  net::Timeouts timeouts;
+  std::set<std::string, std::less<>> groups;
+  std::set<std::string, std::less<>> models;
+};
+
+// Options that a request reads, in their types.
+struct RelayOptions {
+  int retry_times = 0;
+  bool log_consume = true;
+  bool data_export = true;
+  std::vector<std::pair<int, int>> retry_statuses;
+  std::map<std::string, std::string, std::less<>> usable_groups;  // name → description
+  std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> special_groups;  // per user group
+  std::vector<std::string> auto_groups;
+  std::string quota_display = "USD";
+  double usd_exchange_rate = 7.3;
+  std::string currency_symbol;
+  double currency_rate = 1;
+  bool validation_is_500 = false;
+  bool pass_body = false;
+};
+
+struct TransparentHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+template <class T>
+using NameMap = std::unordered_map<std::string, T, TransparentHash, std::equal_to<>>;
+
+struct Snapshot {
+  std::uint64_t version = 0;
+  std::shared_ptr<const core::Options> options;
+  RelayOptions relay;
+  std::shared_ptr<const billing::PriceBook> prices;
+  std::vector<std::unique_ptr<const Channel>> channels;
+  NameMap<NameMap<std::vector<Candidate>>> candidates;  // group → model → in descending priority
+
+  // Candidates of (group, model), or of the name that variants of the model share; empty when none.
+  std::span<const Candidate> find(std::string_view group, std::string_view model) const;
+  const Channel* channel(core::ChannelId id) const;
+  bool group_usable(std::string_view user_group, std::string_view group) const;
+};
+
+// How the process is set up, for what a channel leaves open.
+struct SnapshotDefaults {
+  net::Timeouts timeouts;
+};
+
+core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db, const SnapshotDefaults& defaults);
+
+// The one in force. get() is for any thread; a worker keeps what it got and asks again when version() has moved.
+class SnapshotHolder {
+ public:
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  std::shared_ptr<const Snapshot> get() const;
+  void replace(std::shared_ptr<const Snapshot> snapshot);
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Snapshot> current_;
+  std::atomic<std::uint64_t> version_{0};
+};
+
+}  // namespace tollgate::relay

@@ -1,0 +1,93 @@
+// The gateway is killed the moment a client has its whole answer: the charge is on disk by then, and is applied once.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Account, eventually, rootName, rootPassword, startGateway, startMock } from "../lib/gateway.mjs";
+import { removeDir, tempDir } from "../lib/process.mjs";
+import { quota, ratios } from "../lib/price.mjs";
+import { post } from "../lib/raw.mjs";
+
+const model = "gpt-4o-mini";
+
+describe("crash", { timeout: 180_000 }, () => {
+  let mock, dir, gateway, key, initial;
+  before(async () => {
+    dir = tempDir("crash");
+    mock = await startMock();
+    gateway = await startGateway({ dir });
+    const admin = await Account.setup(gateway.url);
+    await admin.channel({ base_url: mock.url, models: model });
+    ({ key } = await admin.token());
+    initial = await admin.balance();
+  });
+  after(async () => {
+    await gateway?.stop();
+    await mock?.stop();
+    if (dir) removeDir(dir);
+  });
+
+  const ask = (directive, stream, onData) =>
+    post(
+      `${gateway.url}/v1/chat/completions`,
+      key,
+      { model, stream, messages: [{ role: "user", content: `[[mock ${directive}]]` }] },
+      { onData },
+    );
+
+  async function restart() {
+    gateway = await startGateway({ dir });
+    return Account.login(gateway.url, rootName, rootPassword);
+  }
+
+  for (const [name, stream] of [
+    ["B9 kill -9 as the client reads [DONE]: charged exactly once", true],
+    ["B9 kill -9 as the client reads a plain answer: charged exactly once", false],
+  ]) {
+    it(name, async () => {
+      for (let round = 0; round < 3; ++round) {
+        const end = stream ? "[DONE]" : "fp_mock\"}";
+        let killed;
+        const answer = await ask(`usage=${200 + round}:20`, stream, (body) => {
+          if (!killed && body.includes(end)) killed = gateway.kill();
+        });
+        assert.ok(killed, `the answer did not come: ${answer.status} ${answer.body}`);
+        await killed;
+        const admin = await restart();
+        const row = await admin.row(answer.headers["x-oneapi-request-id"]);
+        assert.equal(row.rows, 1);
+        assert.equal(row.quota, quota({ prompt: 200 + round, completion: 20 }, ratios[model]));
+        const rows = await admin.consumeRows();
+        assert.equal(initial - (await admin.balance()), rows.reduce((sum, each) => sum + each.quota, 0));
+      }
+    });
+  }
+
+  it("B9 kill -9 among twenty streams: each answer that was read is charged once, the rest adds up", async () => {
+    let killed;
+    let read = 0;
+    const answers = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, i) =>
+        ask(`usage=${300 + i}:30 chunks=5 delay_ms=${i}`, true, (body, request) => {
+          if (request.seen || !body.includes("[DONE]")) return;
+          request.seen = true;
+          if (++read === 8) killed = gateway.kill();
+        }),
+      ),
+    );
+    assert.ok(killed, "no eight answers came");
+    await killed;
+    const admin = await restart();
+    const whole = answers
+      .map((answer, i) => ({ ...answer.value, i }))
+      .filter((answer) => answer.body?.includes("[DONE]"));
+    assert.ok(whole.length >= 8);
+    for (const { headers, i } of whole) {
+      const row = await admin.row(headers["x-oneapi-request-id"]);
+      assert.equal(row.rows, 1);
+      assert.equal(row.quota, quota({ prompt: 300 + i, completion: 30 }, ratios[model]));
+    }
+    await eventually(async () => {
+      const rows = await admin.consumeRows();
+      return initial - (await admin.balance()) === rows.reduce((sum, row) => sum + row.quota, 0);
+    }, "the rows are the fall of the balance");
+  });
+});

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scenario.h"
+
+namespace tollgate::mock {
+
+// What a request asked for, as far as the answer depends on it.
+struct Asked {
+  enum class Kind { kChat, kCompletion, kEmbedding, kModels };
+  Kind kind = Kind::kChat;
+  std::string model = "mock-model";
+  std::string tool = "lookup";
+  bool stream = false;
+  bool include_usage = false;
+  bool base64 = false;
+  size_t inputs = 1;
+};
+
+// One answer, made once and then only written: the bytes of the head and the body, and where each write ends.
+struct Answer {
+  enum class Ending { kKeepAlive, kFin, kReset, kStall };
+  struct Step {
+    size_t end = 0;
+    int delay_ms = 0;  // before this write
+  };
+  std::string bytes;
+  std::vector<Step> steps;
+  Ending ending = Ending::kKeepAlive;
+};
+
+// `recordings` is the folder the key `recording` looks in.
+Answer make_answer(const Scenario& scenario, const Asked& asked, const std::string& recordings);
+
+// An error answer with OpenAI's error object.
+Answer make_error(int status, std::string_view message);
+
+// A whole JSON answer with status 200.
+Answer make_json(std::string_view body);
+
+// `text` between quotes, escaped for JSON.
+std::string json_string(std::string_view text);
+
+std::string base64(std::string_view bytes);
+
+}  // namespace tollgate::mock
