@@ -110,7 +110,6 @@ class StreamRelay {
 void StreamRelay::begin_answer() {
   if (answer_begun_) return;
   answer_begun_ = true;
-  request_.answered_as_stream = true;
   static constexpr net::Header kHeaders[] = {
       {"Content-Type", "text/event-stream; charset=utf-8"}, {"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
   request_.exchange.start(200, kHeaders);
@@ -248,6 +247,7 @@ RelayError StreamRelay::error_of(const Reading& reading) const {
 }
 
 net::awaitable<std::optional<RelayError>> StreamRelay::run() {
+  request_.answered_as_stream = true;
   Reading reading;
   while (!reading.over) {
     co_await read_some(reading);
