@@ -194,12 +194,15 @@ sql::Result<void> FlushConsumer::apply_statistics(sql::Connection& db, const std
 }
 
 void FlushConsumer::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), ("flush-" + name_).c_str());
+    run();
+  });
 }
 
 void FlushConsumer::wake() {
   std::lock_guard lock(mutex_);
-  work_ = true;
+  if (std::exchange(work_, true)) return;  // told already
   wake_.notify_one();
 }
 

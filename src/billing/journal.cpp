@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "core/log.h"
@@ -50,7 +51,7 @@ bool run(sqlite3* db, const char* statements) {
   return sqlite3_exec(db, statements, nullptr, nullptr, nullptr) == SQLITE_OK;
 }
 
-// One statement, finalised at the end of its scope.
+// One statement, finalised at the end of its life.
 class Statement {
  public:
   Statement(sqlite3* db, const char* text) { sqlite3_prepare_v3(db, text, -1, 0, &handle_, nullptr); }
@@ -103,13 +104,27 @@ struct Journal::Operation {
   std::size_t size() const { return request_id.size() + payload.size() + 64; }
 };
 
+// What a group is written by, prepared once.
+struct GroupStatements {
+  explicit GroupStatements(sqlite3* db)
+      : begin(db, "BEGIN IMMEDIATE"),
+        commit(db, "COMMIT"),
+        insert(db, "INSERT INTO records(seq, prev, kind, at, payload) VALUES(?, ?, ?, ?, ?)"),
+        put(db, "INSERT OR REPLACE INTO inflight(request_id, at, payload) VALUES(?, ?, ?)"),
+        remove(db, "DELETE FROM inflight WHERE request_id = ?"),
+        quarantine(db, "INSERT INTO quarantine(seq, error, payload) VALUES(?, ?, ?)") {}
+  Statement begin, commit, insert, put, remove, quarantine;
+};
+
 struct Journal::Files {
   ~Files() {
+    group.reset();
     sqlite3_close(db);
     if (lock >= 0) ::close(lock);
   }
   std::string path;
   sqlite3* db = nullptr;
+  std::optional<GroupStatements> group;
   int lock = -1;
 };
 
@@ -215,8 +230,14 @@ bool Journal::set_aside_damaged() {
 }
 
 void Journal::start() {
-  writer_ = std::thread([this] { run_writer(); });
-  checkpoints_ = std::thread([this] { run_checkpoints(); });
+  writer_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "journal");
+    run_writer();
+  });
+  checkpoints_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "checkpoint");
+    run_checkpoints();
+  });
 }
 
 void Journal::stop() {
@@ -247,7 +268,7 @@ void Journal::stop() {
   files_.reset();
 }
 
-void Journal::push(Operation operation) {
+void Journal::push(Operation operation, bool wake) {
   Done refused;
   {
     std::lock_guard lock(mutex_);
@@ -258,19 +279,23 @@ void Journal::push(Operation operation) {
     } else {
       queued_bytes_ += operation.size();
       queue_.push_back(std::move(operation));
-      wake_.notify_one();
-      return;
     }
   }
-  if (refused) refused(Committed::kRefused);
+  if (refused) return refused(Committed::kRefused);
+  if (wake) this->wake();
 }
 
-void Journal::append(const Record& record, Done done) {
+void Journal::wake() {
+  wake_.notify_one();
+}
+
+void Journal::append(const Record& record, Done done, bool wake) {
   push({.what = Operation::What::kAppend,
         .kind = static_cast<std::int64_t>(record.kind),
         .request_id = record.kind == RecordKind::kSettle ? record.settle.log.request_id : std::string(),
         .payload = encode(record),
-        .done = std::move(done)});
+        .done = std::move(done)},
+       wake);
 }
 
 void Journal::inflight_put(const InflightRecord& record) {
@@ -356,11 +381,9 @@ bool Journal::commit_queued() {
 
 bool Journal::write_group(std::deque<Operation>& group) {
   auto* db = files_->db;
-  if (!run(db, "BEGIN IMMEDIATE")) return false;
-  Statement insert(db, "INSERT INTO records(seq, prev, kind, at, payload) VALUES(?, ?, ?, ?, ?)");
-  Statement put(db, "INSERT OR REPLACE INTO inflight(request_id, at, payload) VALUES(?, ?, ?)");
-  Statement remove(db, "DELETE FROM inflight WHERE request_id = ?");
-  Statement quarantine(db, "INSERT INTO quarantine(seq, error, payload) VALUES(?, ?, ?)");
+  if (!files_->group) files_->group.emplace(db);
+  auto& [begin, commit, insert, put, remove, quarantine] = *files_->group;
+  if (!begin.run()) return false;
   auto seq = next_seq_;
   auto last = last_seq_.load();
   auto now = clock_.unix_millis();
@@ -387,7 +410,7 @@ bool Journal::write_group(std::deque<Operation>& group) {
     }
     if (!ok) return false;
   }
-  if (!run(db, "COMMIT")) return false;
+  if (!commit.run()) return false;
   next_seq_ = seq;
   last_seq_ = last;
   for (const auto& operation : group) {

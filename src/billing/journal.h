@@ -75,7 +75,9 @@ class Journal {
 
   // Queues a record; `done` is called on the writer's thread after its group is committed. Drops the in-flight row of
   // the same request id in the same group.
-  void append(const Record& record, Done done);
+  // With wake = false the writer is told by a later wake(): who appends several in a row tells it once.
+  void append(const Record& record, Done done, bool wake = true);
+  void wake();
 
   // In-flight rows ride along in the groups; nobody waits for them.
   void inflight_put(const InflightRecord& record);
@@ -103,7 +105,7 @@ class Journal {
   Journal(const JournalSettings& settings, const core::Clock& clock);
   core::Result<void> open_file();
   bool set_aside_damaged();
-  void push(Operation operation);
+  void push(Operation operation, bool wake = true);
   bool write_group(std::deque<Operation>& group);
   bool delete_applied();
   void run_writer();

@@ -37,7 +37,7 @@ Ledger::Ledger(std::string node, LedgerSettings settings, Journal& journal, Slic
   slices_.on_low([this](const AccountPtr& account) {
     std::lock_guard lock(mutex_);
     incoming_low_.push_back(account);
-    work_ = true;
+    urgent_ = true;
     wake_.notify_one();
   });
   // Now, before this process has in-flight rows of its own.
@@ -56,7 +56,7 @@ void Ledger::acquire(AccountPtr wallet, AccountPtr token, core::Quota amount, st
     std::lock_guard lock(mutex_);
     if (!stopping_) {
       incoming_.push_back({std::move(wallet), std::move(token), amount.units, std::move(done)});
-      work_ = true;
+      urgent_ = true;
       wake_.notify_one();
       return;
     }
@@ -362,12 +362,15 @@ void Ledger::fail_waiters() {
 }
 
 void Ledger::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "ledger");
+    run();
+  });
 }
 
 void Ledger::wake() {
   std::lock_guard lock(mutex_);
-  work_ = true;
+  if (std::exchange(work_, true)) return;  // told already
   wake_.notify_one();
 }
 
@@ -390,7 +393,7 @@ void Ledger::run() {
     {
       std::lock_guard lock(mutex_);
       closing = stopping_;
-      work_ = false;
+      urgent_ = false;
     }
     auto result = closing ? closing_step() : step();
     std::unique_lock lock(mutex_);
@@ -402,9 +405,13 @@ void Ledger::run() {
       wake_.wait_for(lock, closing ? std::chrono::milliseconds(100) : pause, [&] { return stopping_ && !closing; });
       pause = std::min(pause * 2, std::chrono::milliseconds(5000));
     } else {
-      auto wait = std::chrono::milliseconds(kTickMs);
-      if (settings_.rhythm.count() > 0) wait = std::min(wait, settings_.rhythm);
-      wake_.wait_for(lock, wait, [this] { return work_ || stopping_; });
+      auto pressing = [this] { return urgent_ || stopping_; };
+      wake_.wait_for(lock, std::chrono::milliseconds(kTickMs), [&] { return work_ || pressing(); });
+      // Charges wait for their rhythm, requests do not.
+      auto early = std::chrono::milliseconds(next_flush_ms_ - clock_.unix_millis());
+      if (work_ && early.count() > 0)
+        wake_.wait_for(lock, std::min(early, std::chrono::milliseconds(kTickMs)), pressing);
+      if (clock_.unix_millis() >= next_flush_ms_) work_ = false;
     }
   }
 }

@@ -35,8 +35,8 @@ struct AcquireResult {
 
 struct LedgerSettings {
   std::chrono::milliseconds idle = std::chrono::seconds(10);  // an unused slice goes back after this
-  std::chrono::milliseconds rhythm{0};  // 0: flush as soon as the last one is done; else BATCH_UPDATE_INTERVAL
-  std::int64_t minimum_take = 50'000;   // a tenth of a dollar: nearly empty accounts take what there is
+  std::chrono::milliseconds rhythm{0};                        // pause between flushes of charges; 0: none
+  std::int64_t minimum_take = 50'000;  // a tenth of a dollar: nearly empty accounts take what there is
   std::int64_t ready_nodes = 1;
   // Above this balance (ten dollars) a reservation larger than the whole balance is cut to what is there.
   core::Quota trust{5'000'000};
@@ -158,7 +158,8 @@ class Ledger {
   std::condition_variable wake_;
   std::deque<Waiter> incoming_;
   std::vector<AccountPtr> incoming_low_;
-  bool work_ = false;
+  bool work_ = false;    // the journal holds charges that were not looked at
+  bool urgent_ = false;  // somebody waits, or a slice runs low
   bool stopping_ = false;
   std::chrono::steady_clock::time_point deadline_;
   std::thread thread_;

@@ -194,7 +194,8 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .counters = {},
                                                        .snapshot = nullptr,
                                                        .buffers = {},
-                                                       .polling = {}}));
+                                                       .polling = {},
+                                                       .journal_told = false}));
 }
 
 Relay::~Relay() = default;

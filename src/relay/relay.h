@@ -61,6 +61,7 @@ class Relay {
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<std::string> buffers;                       // lent to streams while they have something to send
     std::unordered_map<std::int64_t, std::size_t> polling;  // next key of channels with several keys
+    bool journal_told = false;                              // the journal is woken at the end of this turn
   };
   Local& local(const net::Worker& worker);
 

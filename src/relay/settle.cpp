@@ -2,10 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "core/json_text.h"
 #include "core/log.h"
 #include "core/mask.h"
 #include "net/suspend.h"
+#include "net/worker.h"
 #include "relay/estimate.h"
 
 namespace tollgate::relay {
@@ -156,8 +159,15 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
   request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
   auto reservation = std::move(*request.reservation);
   request.reservation.reset();
-  auto committed = co_await net::suspend<billing::Committed>(
-      [&](auto done) { request.relay.billing.settle(std::move(reservation), std::move(record), done); });
+  auto committed = co_await net::suspend<billing::Committed>([&](auto done) {
+    request.relay.billing.settle(std::move(reservation), std::move(record), done);
+    // Behind everything else that is ready in this turn: its charges go into the same group.
+    if (std::exchange(request.local.journal_told, true)) return;
+    request.exchange.worker().post([&local = request.local, &billing = request.relay.billing] {
+      local.journal_told = false;
+      billing.wake_journal();
+    });
+  });
   if (committed == billing::Committed::kRefused)
     core::log::error("request {}: its charge could not be journaled", request.id);
 }

@@ -52,6 +52,7 @@ TEST(Billing, B9_AfterStopTheBalanceFellByWhatTheLogRowsSay) {
       record.log.request_id = "r" + std::to_string(start * 100 + i);
       std::promise<Committed> written;
       billing.settle(std::move(*held), record, [&](Committed how) { written.set_value(how); });
+      billing.wake_journal();
       ASSERT_EQ(written.get_future().get(), Committed::kOnDisk);
     }
     billing.log({});
