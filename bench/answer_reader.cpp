@@ -8,9 +8,7 @@
 
 namespace tollgate::bench {
 
-void AnswerReader::reset() {
-  *this = AnswerReader();
-}
+void AnswerReader::reset() { *this = AnswerReader(); }
 
 bool AnswerReader::take(std::string_view data) {
   while (!data.empty()) {
@@ -48,8 +46,7 @@ bool AnswerReader::take(std::string_view data) {
         line_.clear();
         break;
       }
-      case State::kDone:
-        return false;  // bytes nobody asked for
+      case State::kDone: return false;  // bytes nobody asked for
     }
   }
   return true;

@@ -94,9 +94,7 @@ Api::Api(Services services) : services_(std::move(services)), limiter_(std::make
 
 Api::~Api() = default;
 
-bool Api::owns(std::string_view path) {
-  return path == kRoot || path.starts_with("/api/");
-}
+bool Api::owns(std::string_view path) { return path == kRoot || path.starts_with("/api/"); }
 
 Response Api::handle(const Request& request) {
   try {

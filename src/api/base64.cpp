@@ -24,12 +24,8 @@ std::string encode(std::string_view bytes, std::string_view alphabet) {
 
 }  // namespace
 
-std::string base64_encode(std::string_view bytes) {
-  return encode(bytes, kStandard);
-}
-std::string base64url_encode(std::string_view bytes) {
-  return encode(bytes, kUrl);
-}
+std::string base64_encode(std::string_view bytes) { return encode(bytes, kStandard); }
+std::string base64url_encode(std::string_view bytes) { return encode(bytes, kUrl); }
 
 std::optional<std::string> base64url_decode(std::string_view text) {
   static const auto kValues = [] {

@@ -199,8 +199,6 @@ core::Result<std::vector<std::string>> split_new_keys(const model::Channel& chan
   return keys;
 }
 
-bool is_masked_key(std::string_view key) {
-  return key.find("****") != std::string_view::npos;
-}
+bool is_masked_key(std::string_view key) { return key.find("****") != std::string_view::npos; }
 
 }  // namespace tollgate::api

@@ -54,9 +54,7 @@ std::string Query::text(std::string_view name) const {
   return it == items_.end() ? std::string() : it->second;
 }
 
-std::int64_t Query::integer(std::string_view name) const {
-  return core::parse_integer(text(name)).value_or(0);
-}
+std::int64_t Query::integer(std::string_view name) const { return core::parse_integer(text(name)).value_or(0); }
 
 bool Query::boolean(std::string_view name) const {
   const std::string value = text(name);
@@ -80,9 +78,7 @@ Page Context::page() const {
   return page;
 }
 
-std::optional<std::int64_t> Context::id() const {
-  return core::parse_integer(parameter);
-}
+std::optional<std::int64_t> Context::id() const { return core::parse_integer(parameter); }
 
 LogConnection::LogConnection(const Context& c) : shared_(c.db) {
   if (&c.services.log_db != &c.services.db) own_ = must(c.services.log_db.lease());
@@ -92,9 +88,7 @@ Response json_response(int status, const json::object& body) {
   return {status, {{"Content-Type", "application/json; charset=utf-8"}}, json_text(body)};
 }
 
-Response ok() {
-  return json_response(200, envelope(true, ""));
-}
+Response ok() { return json_response(200, envelope(true, "")); }
 
 Response ok(json::value data) {
   json::object body = envelope(true, "");
@@ -102,15 +96,9 @@ Response ok(json::value data) {
   return json_response(200, body);
 }
 
-Response ok_message(std::string_view message) {
-  return json_response(200, envelope(true, message));
-}
-Response fail(std::string_view message) {
-  return json_response(200, envelope(false, message));
-}
-Response fail(int status, std::string_view message) {
-  return json_response(status, envelope(false, message));
-}
+Response ok_message(std::string_view message) { return json_response(200, envelope(true, message)); }
+Response fail(std::string_view message) { return json_response(200, envelope(false, message)); }
+Response fail(int status, std::string_view message) { return json_response(status, envelope(false, message)); }
 
 Response fail_key(const Context& context, std::string_view catalogue_key, std::string_view argument) {
   return fail(message(context.language, catalogue_key, argument));
@@ -120,12 +108,8 @@ Response bad_id(const Context& context) {
   return fail(fmt::format("strconv.Atoi: parsing \"{}\": invalid syntax", context.parameter));
 }
 
-Response not_found() {
-  return fail("record not found");
-}
-Response database_failure() {
-  return fail("database error");
-}
+Response not_found() { return fail("record not found"); }
+Response database_failure() { return fail("database error"); }
 
 json::object page_object(const Page& page, std::int64_t total, json::array items) {
   json::object data;
@@ -143,7 +127,7 @@ std::string quota_text(const core::Options& options, core::Quota quota) {
   const double dollars = per_unit > 0 ? static_cast<double>(quota.units) / per_unit : 0;
   if (type == "CNY") return fmt::format("¥{:.6f} 额度", dollars * options.real("USDExchangeRate"));
   if (type == "CUSTOM") {
-    std::string symbol = options.text("general_setting.custom_currency_symbol");
+    const std::string& symbol = options.text("general_setting.custom_currency_symbol");
     double rate = options.real("general_setting.custom_currency_exchange_rate");
     return fmt::format("{}{:.6f} 额度", symbol.empty() ? "¤" : symbol, dollars * (rate > 0 ? rate : 1));
   }

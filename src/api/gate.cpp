@@ -53,9 +53,7 @@ std::string access_token_of(std::string_view authorization) {
   return token;
 }
 
-bool valid_role(std::int64_t role) {
-  return role == kRoleCommon || role == kRoleAdmin || role == kRoleRoot;
-}
+bool valid_role(std::int64_t role) { return role == kRoleCommon || role == kRoleAdmin || role == kRoleRoot; }
 
 int needed_role(Access access) {
   if (access == Access::kRoot) return kRoleRoot;

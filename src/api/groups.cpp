@@ -70,11 +70,7 @@ Response list_groups(Context& c) {
   return ok(std::move(names));
 }
 
-Response self_groups(Context& c) {
-  return ok(groups_for(*c.options, c.user.group));
-}
-Response anonymous_groups(Context& c) {
-  return ok(groups_for(*c.options, ""));
-}
+Response self_groups(Context& c) { return ok(groups_for(*c.options, c.user.group)); }
+Response anonymous_groups(Context& c) { return ok(groups_for(*c.options, "")); }
 
 }  // namespace tollgate::api

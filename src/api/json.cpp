@@ -17,21 +17,11 @@ void write_string(std::string& out, std::string_view text) {
   out.push_back('"');
   for (char c : text) {
     switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
       default:
         if (static_cast<unsigned char>(c) < 0x20)
           out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -44,24 +34,12 @@ void write_string(std::string& out, std::string_view text) {
 
 void write(std::string& out, const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null:
-      out += "null";
-      break;
-    case json::kind::bool_:
-      out += value.get_bool() ? "true" : "false";
-      break;
-    case json::kind::int64:
-      out += std::to_string(value.get_int64());
-      break;
-    case json::kind::uint64:
-      out += std::to_string(value.get_uint64());
-      break;
-    case json::kind::double_:
-      out += std::isfinite(value.get_double()) ? decimal_text(value.get_double()) : "0";
-      break;
-    case json::kind::string:
-      write_string(out, {value.get_string().data(), value.get_string().size()});
-      break;
+    case json::kind::null: out += "null"; break;
+    case json::kind::bool_: out += value.get_bool() ? "true" : "false"; break;
+    case json::kind::int64: out += std::to_string(value.get_int64()); break;
+    case json::kind::uint64: out += std::to_string(value.get_uint64()); break;
+    case json::kind::double_: out += std::isfinite(value.get_double()) ? decimal_text(value.get_double()) : "0"; break;
+    case json::kind::string: write_string(out, {value.get_string().data(), value.get_string().size()}); break;
     case json::kind::array: {
       out.push_back('[');
       bool first = true;

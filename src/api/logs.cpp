@@ -148,8 +148,6 @@ Response own_log_stat(Context& c) {
   return statistics(c, std::move(filter));
 }
 
-Response retired(Context&) {
-  return fail("该接口已废弃");
-}
+Response retired(Context&) { return fail("该接口已废弃"); }
 
 }  // namespace tollgate::api

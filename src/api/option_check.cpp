@@ -89,8 +89,7 @@ std::string check_object(const OptionSpec& spec, const json::object& object) {
         if (member.value().to_number<double>() < 0)
           return fmt::format("group ratio must be not less than 0: {}", std::string(member.key()));
       return {};
-    case OptionCheck::kNumberMap:
-      return check_number_map(object, spec.key);
+    case OptionCheck::kNumberMap: return check_number_map(object, spec.key);
     case OptionCheck::kNestedNumberMap:
       for (const auto& member : object) {
         const auto* inner = member.value().if_object();
@@ -103,23 +102,17 @@ std::string check_object(const OptionSpec& spec, const json::object& object) {
         if (!member.value().is_string())
           return fmt::format("{}: {} must be a string", spec.key, std::string(member.key()));
       return {};
-    case OptionCheck::kModelRateLimits:
-      return check_rate_limits(object);
-    default:
-      return {};
+    case OptionCheck::kModelRateLimits: return check_rate_limits(object);
+    default: return {};
   }
 }
 
 std::string check_type(const OptionSpec& spec, std::string_view value) {
   switch (spec.type) {
-    case OptionType::kBool:
-      return is_bool(spec.key, value) ? "" : fmt::format("{} must be true or false", spec.key);
-    case OptionType::kInt:
-      return core::parse_integer(value) ? "" : fmt::format("{} must be a whole number", spec.key);
-    case OptionType::kFloat:
-      return number(value) ? "" : fmt::format("{} must be a number", spec.key);
-    case OptionType::kStatusCodes:
-      return bad_status_codes(value);
+    case OptionType::kBool: return is_bool(spec.key, value) ? "" : fmt::format("{} must be true or false", spec.key);
+    case OptionType::kInt: return core::parse_integer(value) ? "" : fmt::format("{} must be a whole number", spec.key);
+    case OptionType::kFloat: return number(value) ? "" : fmt::format("{} must be a number", spec.key);
+    case OptionType::kStatusCodes: return bad_status_codes(value);
     case OptionType::kJsonObject:
     case OptionType::kJsonArray: {
       auto parsed = parse_json(value);
@@ -131,8 +124,7 @@ std::string check_type(const OptionSpec& spec, std::string_view value) {
       std::string fault = check_object(spec, parsed->get_object());
       return fault.empty() ? fault : std::string(spec.refusal) + fault;
     }
-    default:
-      return {};
+    default: return {};
   }
 }
 
@@ -143,32 +135,21 @@ std::string one_of(const OptionSpec& spec, std::string_view value, Allowed... al
 }
 
 // A list that is empty, or of nothing but separators.
-bool nothing_in(std::string_view text) {
-  return text.find_first_not_of(", \t\r\n") == std::string_view::npos;
-}
+bool nothing_in(std::string_view text) { return text.find_first_not_of(", \t\r\n") == std::string_view::npos; }
 
 std::string check_rule(const core::Options& current, const OptionSpec& spec, std::string_view value) {
   switch (spec.check) {
     case OptionCheck::kNeeds:
       return value == "true" && nothing_in(current.text(spec.needs)) ? std::string(spec.refusal) : std::string();
-    case OptionCheck::kNotNegative:
-      return *number(value) >= 0 ? "" : fmt::format("{} must not be negative", spec.key);
-    case OptionCheck::kPositive:
-      return *number(value) > 0 ? "" : fmt::format("{} must be greater than 0", spec.key);
-    case OptionCheck::kDisplayType:
-      return one_of(spec, value, "USD", "CNY", "TOKENS", "CUSTOM");
-    case OptionCheck::kExportTime:
-      return one_of(spec, value, "hour", "day", "week");
-    case OptionCheck::kApiInfo:
-      return check_api_info(value);
-    case OptionCheck::kAnnouncements:
-      return check_announcements(value);
-    case OptionCheck::kFaq:
-      return check_faq(value);
-    case OptionCheck::kUptimeGroups:
-      return check_uptime_groups(value);
-    default:
-      return {};
+    case OptionCheck::kNotNegative: return *number(value) >= 0 ? "" : fmt::format("{} must not be negative", spec.key);
+    case OptionCheck::kPositive: return *number(value) > 0 ? "" : fmt::format("{} must be greater than 0", spec.key);
+    case OptionCheck::kDisplayType: return one_of(spec, value, "USD", "CNY", "TOKENS", "CUSTOM");
+    case OptionCheck::kExportTime: return one_of(spec, value, "hour", "day", "week");
+    case OptionCheck::kApiInfo: return check_api_info(value);
+    case OptionCheck::kAnnouncements: return check_announcements(value);
+    case OptionCheck::kFaq: return check_faq(value);
+    case OptionCheck::kUptimeGroups: return check_uptime_groups(value);
+    default: return {};
   }
 }
 

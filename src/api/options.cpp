@@ -12,12 +12,9 @@ namespace {
 // A value of any JSON type as the text that is stored.
 std::string option_text(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null:
-      return {};
-    case json::kind::string:
-      return std::string(value.get_string());
-    default:
-      return json_text(value);
+    case json::kind::null: return {};
+    case json::kind::string: return std::string(value.get_string());
+    default: return json_text(value);
   }
 }
 

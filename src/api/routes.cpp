@@ -96,9 +96,7 @@ std::optional<std::string_view> fit(std::string_view pattern, std::string_view p
 
 }  // namespace
 
-std::span<const Route> routes() {
-  return kRoutes;
-}
+std::span<const Route> routes() { return kRoutes; }
 
 RouteMatch find_route(std::string_view method, std::string_view path) {
   if (path.ends_with('/') && path != "/api/models/") path.remove_suffix(1);

@@ -17,12 +17,9 @@ constexpr std::size_t kMaxName = 12, kMinPassword = 8;  // bytes
 
 std::string_view database_name(sql::Dialect dialect) {
   switch (dialect) {
-    case sql::Dialect::kMysql:
-      return "mysql";
-    case sql::Dialect::kPostgres:
-      return "postgres";
-    default:
-      return "sqlite";
+    case sql::Dialect::kMysql: return "mysql";
+    case sql::Dialect::kPostgres: return "postgres";
+    default: return "sqlite";
   }
 }
 

@@ -142,9 +142,7 @@ json::object status_document(const core::Options& o, const Settings& settings, b
   return sorted(data);
 }
 
-Response text_of(Context& c, std::string_view option) {
-  return ok(json::string(c.options->text(option)));
-}
+Response text_of(Context& c, std::string_view option) { return ok(json::string(c.options->text(option))); }
 
 }  // namespace
 
@@ -152,20 +150,10 @@ Response get_status(Context& c) {
   return ok(status_document(*c.options, c.services.settings, must(model::is_set_up(c.db))));
 }
 
-Response get_notice(Context& c) {
-  return text_of(c, "Notice");
-}
-Response get_about(Context& c) {
-  return text_of(c, "About");
-}
-Response get_home_page_content(Context& c) {
-  return text_of(c, "HomePageContent");
-}
-Response get_user_agreement(Context& c) {
-  return text_of(c, "legal.user_agreement");
-}
-Response get_privacy_policy(Context& c) {
-  return text_of(c, "legal.privacy_policy");
-}
+Response get_notice(Context& c) { return text_of(c, "Notice"); }
+Response get_about(Context& c) { return text_of(c, "About"); }
+Response get_home_page_content(Context& c) { return text_of(c, "HomePageContent"); }
+Response get_user_agreement(Context& c) { return text_of(c, "legal.user_agreement"); }
+Response get_privacy_policy(Context& c) { return text_of(c, "legal.privacy_policy"); }
 
 }  // namespace tollgate::api

@@ -133,9 +133,7 @@ std::string apply_action(Context& c, const model::User& target, std::string_view
 
 }  // namespace
 
-Response list_users(Context& c) {
-  return page_of_users(c, {});
-}
+Response list_users(Context& c) { return page_of_users(c, {}); }
 
 Response search_users(Context& c) {
   return page_of_users(c, {.keyword = c.query.text("keyword"), .group = c.query.text("group"), .with_deleted = true});

@@ -125,7 +125,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
 core::log::Settings log_settings(const core::Config& config) {
   core::log::Settings settings;
   settings.directory = config.text("TOLLGATE_LOG_DIR") == "-" ? std::string() : config.text("TOLLGATE_LOG_DIR");
-  auto level = config.text("TOLLGATE_LOG_LEVEL");
+  const auto& level = config.text("TOLLGATE_LOG_LEVEL");
   settings.level = config.boolean("DEBUG") || level == "debug" ? core::log::Level::kDebug
                    : level == "warn"                           ? core::log::Level::kWarn
                    : level == "error"                          ? core::log::Level::kError

@@ -73,9 +73,7 @@ core::Result<std::unique_ptr<Billing>> Billing::open(BillingSettings settings, s
   return made;
 }
 
-Billing::~Billing() {
-  stop(std::chrono::milliseconds(0));
-}
+Billing::~Billing() { stop(std::chrono::milliseconds(0)); }
 
 void Billing::start() {
   started_ = true;

@@ -209,8 +209,6 @@ std::vector<std::uint32_t> encode_bpe(Encoding encoding, std::string_view text) 
   return ids;
 }
 
-void load_encoding(Encoding encoding) {
-  table(encoding);
-}
+void load_encoding(Encoding encoding) { table(encoding); }
 
 }  // namespace tollgate::billing

@@ -8,9 +8,7 @@ namespace {
 constexpr std::uint8_t kUpperPart = kUpper | kOtherLetter | kMark;
 constexpr std::uint8_t kLowerPart = kLower | kOtherLetter | kMark;
 
-bool line_end(char32_t c) {
-  return c == '\r' || c == '\n';
-}
+bool line_end(char32_t c) { return c == '\r' || c == '\n'; }
 
 }  // namespace
 

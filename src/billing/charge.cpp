@@ -34,9 +34,7 @@ std::int64_t truncate(double value) {
   return static_cast<std::int64_t>(std::clamp(value, -kLimit, kLimit));
 }
 
-std::int64_t non_negative(std::int64_t units) {
-  return std::max<std::int64_t>(units, 0);
-}
+std::int64_t non_negative(std::int64_t units) { return std::max<std::int64_t>(units, 0); }
 
 // Dollars for a million audio tokens of models that sell audio input apart; 0: the model does not.
 double audio_input_price(std::string_view model) {
@@ -213,14 +211,11 @@ void fill_text_tokens(Usage& usage) {
 std::int64_t amount(const ChargeInput& input, const Price& price, Usage& usage, ToolSurcharges& tools) {
   usage = sane(input.usage);
   switch (input.formula) {
-    case Formula::kDecimal:
-      return decimal_amount(input, usage, price, tools);
+    case Formula::kDecimal: return decimal_amount(input, usage, price, tools);
     case Formula::kMessages:
       if (input.openrouter) take_apart_openrouter(input, price, usage);
       return messages_amount(usage, price);
-    case Formula::kAudio:
-      fill_text_tokens(usage);
-      return audio_amount(usage, price);
+    case Formula::kAudio: fill_text_tokens(usage); return audio_amount(usage, price);
   }
   return 0;
 }

@@ -71,9 +71,7 @@ FlushConsumer::FlushConsumer(ConsumerKind kind, std::string node, Journal& journ
       rhythm_(rhythm),
       batch_limit_(kBatch) {}
 
-FlushConsumer::~FlushConsumer() {
-  stop(std::chrono::steady_clock::now());
-}
+FlushConsumer::~FlushConsumer() { stop(std::chrono::steady_clock::now()); }
 
 FlushConsumer::Step FlushConsumer::step() {
   if (!reader_) {

@@ -133,9 +133,7 @@ Journal::Journal(const JournalSettings& settings, const core::Clock& clock)
   files_->path = settings.directory + "/journal.db";
 }
 
-Journal::~Journal() {
-  stop();
-}
+Journal::~Journal() { stop(); }
 
 core::Result<std::unique_ptr<Journal>> Journal::open(const JournalSettings& settings, const core::Clock& clock) {
   std::unique_ptr<Journal> journal(new Journal(settings, clock));
@@ -285,9 +283,7 @@ void Journal::push(Operation operation, bool wake) {
   if (wake) this->wake();
 }
 
-void Journal::wake() {
-  wake_.notify_one();
-}
+void Journal::wake() { wake_.notify_one(); }
 
 void Journal::append(const Record& record, Done done, bool wake) {
   push({.what = Operation::What::kAppend,
@@ -401,9 +397,7 @@ bool Journal::write_group(std::deque<Operation>& group) {
         ok = put.text(1, operation.request_id).bind(2, now).blob(3, operation.payload).run();
         inflight_ids_.insert(operation.request_id);
         break;
-      case Operation::What::kRemove:
-        ok = drop(operation.request_id);
-        break;
+      case Operation::What::kRemove: ok = drop(operation.request_id); break;
       case Operation::What::kQuarantine:
         ok = quarantine.bind(1, operation.seq).text(2, operation.request_id).blob(3, operation.payload).run();
         break;
@@ -496,9 +490,7 @@ core::Result<JournalReader> Journal::reader() {
   return JournalReader(*opened);
 }
 
-JournalReader::~JournalReader() {
-  sqlite3_close(db_);
-}
+JournalReader::~JournalReader() { sqlite3_close(db_); }
 
 core::Result<std::vector<JournalRow>> JournalReader::read(std::int64_t after, std::size_t limit) {
   Statement rows(db_, "SELECT seq, prev, at, payload FROM records WHERE seq > ? ORDER BY seq LIMIT ?");

@@ -47,9 +47,7 @@ Ledger::Ledger(std::string node, LedgerSettings settings, Journal& journal, Slic
     core::log::error("{}", left.error().message);
 }
 
-Ledger::~Ledger() {
-  stop(std::chrono::steady_clock::now());
-}
+Ledger::~Ledger() { stop(std::chrono::steady_clock::now()); }
 
 void Ledger::acquire(AccountPtr wallet, AccountPtr token, core::Quota amount, std::function<void(AcquireResult)> done) {
   {
@@ -141,12 +139,9 @@ Ledger::Step Ledger::recover_step() {
   }
   switch (transact(work, *rows, false)) {
     case Outcome::kDone:
-    case Outcome::kAgain:
-      return Step::kMoved;
-    case Outcome::kPoison:
-      return find_poison(*rows) ? Step::kMoved : Step::kAway;
-    case Outcome::kAway:
-      break;
+    case Outcome::kAgain: return Step::kMoved;
+    case Outcome::kPoison: return find_poison(*rows) ? Step::kMoved : Step::kAway;
+    case Outcome::kAway: break;
   }
   fail_waiters();
   return Step::kAway;
@@ -208,13 +203,11 @@ Ledger::Step Ledger::work_step(bool closing) {
       batch_limit_ = std::min(kBatch, batch_limit_ * 2);
       answer_waiters(work);
       return Step::kMoved;
-    case Outcome::kAgain:
-      return Step::kMoved;
+    case Outcome::kAgain: return Step::kMoved;
     case Outcome::kPoison:
       if (find_poison(rows)) return Step::kMoved;
       break;
-    case Outcome::kAway:
-      break;
+    case Outcome::kAway: break;
   }
   fail_waiters();
   return Step::kAway;

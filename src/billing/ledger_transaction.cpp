@@ -12,9 +12,7 @@ constexpr std::size_t kBatch = 2000;    // records read at once
 constexpr std::size_t kAccounts = 500;  // accounts in one transaction
 constexpr std::string_view kConsumer = "main";
 
-bool conflicts(const sql::Error& error) {
-  return error.cls == sql::ErrorClass::kConflict;
-}
+bool conflicts(const sql::Error& error) { return error.cls == sql::ErrorClass::kConflict; }
 
 }  // namespace
 

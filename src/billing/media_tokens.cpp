@@ -38,9 +38,7 @@ const ImageRule& image_rule(std::string_view model) {
   return *std::ranges::find_if(kImageRules, [&](const ImageRule& rule) { return rule.holds(model); });
 }
 
-std::int64_t rounded(double value) {
-  return static_cast<std::int64_t>(std::round(value));
-}
+std::int64_t rounded(double value) { return static_cast<std::int64_t>(std::round(value)); }
 
 std::int64_t patch_tokens(double width, double height, double factor) {
   constexpr double kPatch = 32, kMostPatches = 1536;
@@ -75,14 +73,10 @@ std::int64_t tile_tokens(double width, double height, const ImageRule& rule) {
 std::optional<std::int64_t> flat_media_tokens(std::string_view model, MediaKind kind, std::string_view detail,
                                               bool stream, const MediaRules& rules) {
   switch (kind) {
-    case MediaKind::kAudio:
-      return 256;
-    case MediaKind::kVideo:
-      return 8192;
-    case MediaKind::kFile:
-      return 4096;
-    case MediaKind::kImage:
-      break;
+    case MediaKind::kAudio: return 256;
+    case MediaKind::kVideo: return 8192;
+    case MediaKind::kFile: return 4096;
+    case MediaKind::kImage: break;
   }
   if (!encoding_of(model)) return kOtherImage;
   if (model.starts_with("glm-4")) return kGlmImage;

@@ -179,9 +179,7 @@ double PriceBook::group_ratio(std::string_view group) const {
   return ratio == nullptr ? 1 : *ratio;
 }
 
-bool PriceBook::has_group(std::string_view group) const {
-  return find(group_ratio_, group) != nullptr;
-}
+bool PriceBook::has_group(std::string_view group) const { return find(group_ratio_, group) != nullptr; }
 
 bool PriceBook::has_price(std::string_view model) const {
   return find_price(model) != nullptr || find_ratio(model) != nullptr;

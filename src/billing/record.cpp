@@ -131,9 +131,7 @@ std::int64_t read_settle(Reader& in, SettleRecord& r) {
   return flags;
 }
 
-core::Error damaged() {
-  return core::error(core::Errc::kInvalid, "journal record is damaged or of an unknown kind");
-}
+core::Error damaged() { return core::error(core::Errc::kInvalid, "journal record is damaged or of an unknown kind"); }
 
 }  // namespace
 

@@ -16,9 +16,7 @@ std::optional<std::int64_t> take(Account& account, std::int64_t amount, std::int
 
 }  // namespace
 
-std::string_view to_string(AccountKind kind) {
-  return kind == AccountKind::kWallet ? "user" : "token";
-}
+std::string_view to_string(AccountKind kind) { return kind == AccountKind::kWallet ? "user" : "token"; }
 
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
   if (this != &other) {

@@ -17,13 +17,9 @@ constexpr std::array<std::array<std::int64_t, 10>, 3> kWeights = {{
     {115, 280, 68, 38, 105, 120, 250, 108, 115, 20},  // Gemini
 }};
 
-bool in(char32_t c, char32_t first, char32_t last) {
-  return c >= first && c <= last;
-}
+bool in(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
 
-bool is_emoji(char32_t c) {
-  return in(c, 0x1F300, 0x1F9FF) || in(c, 0x2600, 0x27BF) || in(c, 0x1FA00, 0x1FAFF);
-}
+bool is_emoji(char32_t c) { return in(c, 0x1F300, 0x1F9FF) || in(c, 0x2600, 0x27BF) || in(c, 0x1FA00, 0x1FAFF); }
 
 bool is_math(char32_t c) {
   // Operators of U+2200–22FF are in the range below; these are the ones outside. Digits in the raised and lowered

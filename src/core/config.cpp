@@ -62,8 +62,7 @@ std::string check(const Variable& variable, const std::string& value) {
         return "must be between " + std::to_string(variable.min) + " and " + std::to_string(variable.max);
       return {};
     }
-    case VariableType::kBool:
-      return parse_bool(value) ? std::string() : "is not a boolean (true or false)";
+    case VariableType::kBool: return parse_bool(value) ? std::string() : "is not a boolean (true or false)";
     case VariableType::kDuration:
       return parse_duration(value) ? std::string() : "is not a duration (250ms, 5s, 2m, 1h, or seconds)";
     case VariableType::kChoice: {
@@ -75,8 +74,7 @@ std::string check(const Variable& variable, const std::string& value) {
       }
       return "must be one of " + std::string(variable.choices);
     }
-    default:
-      return {};
+    default: return {};
   }
 }
 
@@ -298,15 +296,9 @@ const Config::Entry& Config::entry(std::string_view name) const {
   return found->second;
 }
 
-bool Config::is_set(std::string_view name) const {
-  return entry(name).origin != "default";
-}
-const std::string& Config::text(std::string_view name) const {
-  return entry(name).value;
-}
-std::string_view Config::origin(std::string_view name) const {
-  return entry(name).origin;
-}
+bool Config::is_set(std::string_view name) const { return entry(name).origin != "default"; }
+const std::string& Config::text(std::string_view name) const { return entry(name).value; }
+std::string_view Config::origin(std::string_view name) const { return entry(name).origin; }
 
 std::int64_t Config::integer(std::string_view name) const {
   const auto& value = entry(name).value;

@@ -83,8 +83,6 @@ constexpr Variable kVariables[] = {
 
 }  // namespace
 
-std::span<const Variable> variables() {
-  return kVariables;
-}
+std::span<const Variable> variables() { return kVariables; }
 
 }  // namespace tollgate::core

@@ -154,12 +154,8 @@ std::optional<Decimal> Decimal::parse(std::string_view text) {
   return digits * DecimalAccess::make(big_power(-scale), 0);
 }
 
-Decimal operator+(const Decimal& a, const Decimal& b) {
-  return DecimalAccess::add(a, b, false);
-}
-Decimal operator-(const Decimal& a, const Decimal& b) {
-  return DecimalAccess::add(a, b, true);
-}
+Decimal operator+(const Decimal& a, const Decimal& b) { return DecimalAccess::add(a, b, false); }
+Decimal operator-(const Decimal& a, const Decimal& b) { return DecimalAccess::add(a, b, true); }
 
 Decimal operator*(const Decimal& a, const Decimal& b) {
   const std::int32_t scale = DecimalAccess::scale(a) + DecimalAccess::scale(b);

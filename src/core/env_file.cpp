@@ -88,23 +88,13 @@ class EnvFileParser {
         char next = text_[at_ + 1];
         at_ += 2;
         switch (next) {
-          case 'n':
-            value.push_back('\n');
-            break;
-          case 'r':
-            value.push_back('\r');
-            break;
-          case 't':
-            value.push_back('\t');
-            break;
+          case 'n': value.push_back('\n'); break;
+          case 'r': value.push_back('\r'); break;
+          case 't': value.push_back('\t'); break;
           case '"':
           case '\\':
-          case '$':
-            value.push_back(next);
-            break;
-          default:
-            value.push_back('\\');
-            value.push_back(next);
+          case '$': value.push_back(next); break;
+          default: value.push_back('\\'); value.push_back(next);
         }
       } else if (quote == '"' && c == '$') {
         expand(value);

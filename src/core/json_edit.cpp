@@ -6,9 +6,7 @@
 namespace tollgate::core {
 namespace {
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 std::size_t skip_blanks(std::string_view text, std::size_t at) {
   while (at < text.size() && is_blank(text[at])) ++at;
@@ -49,15 +47,12 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
         if (at == kNone) return kNone;
         continue;
       case '{':
-      case '[':
-        ++depth;
-        break;
+      case '[': ++depth; break;
       case '}':
       case ']':
         if (--depth == 0) return at + 1;
         break;
-      default:
-        break;
+      default: break;
     }
     ++at;
   }
@@ -142,21 +137,11 @@ bool json_string_equals(std::string_view quoted, std::string_view name) {
     }
     if (++i >= body.size()) return false;
     switch (body[i]) {
-      case 'n':
-        plain.push_back('\n');
-        break;
-      case 't':
-        plain.push_back('\t');
-        break;
-      case 'r':
-        plain.push_back('\r');
-        break;
-      case 'b':
-        plain.push_back('\b');
-        break;
-      case 'f':
-        plain.push_back('\f');
-        break;
+      case 'n': plain.push_back('\n'); break;
+      case 't': plain.push_back('\t'); break;
+      case 'r': plain.push_back('\r'); break;
+      case 'b': plain.push_back('\b'); break;
+      case 'f': plain.push_back('\f'); break;
       case 'u': {
         int code = hex4(body.substr(i + 1));
         // Names that are looked for are ASCII: anything else differs whatever it is.
@@ -165,8 +150,7 @@ bool json_string_equals(std::string_view quoted, std::string_view name) {
         i += 4;
         break;
       }
-      default:
-        plain.push_back(body[i]);
+      default: plain.push_back(body[i]);
     }
   }
   return plain == name;
@@ -239,20 +223,13 @@ class Validator {
   bool value(std::size_t depth) {
     if (at_ >= text_.size() || depth > max_depth_) return false;
     switch (text_[at_]) {
-      case '{':
-        return container(depth, '}', true);
-      case '[':
-        return container(depth, ']', false);
-      case '"':
-        return string();
-      case 't':
-        return literal("true");
-      case 'f':
-        return literal("false");
-      case 'n':
-        return literal("null");
-      default:
-        return number();
+      case '{': return container(depth, '}', true);
+      case '[': return container(depth, ']', false);
+      case '"': return string();
+      case 't': return literal("true");
+      case 'f': return literal("false");
+      case 'n': return literal("null");
+      default: return number();
     }
   }
   bool container(std::size_t depth, char close, bool keyed) {
@@ -285,9 +262,7 @@ class Validator {
 
 }  // namespace
 
-bool is_valid_json(std::string_view text, std::size_t max_depth) {
-  return Validator(text, max_depth).run();
-}
+bool is_valid_json(std::string_view text, std::size_t max_depth) { return Validator(text, max_depth).run(); }
 
 const std::vector<JsonMember>* JsonEditor::members() {
   if (!scanned_) {
@@ -351,8 +326,7 @@ std::vector<std::string_view> JsonEditor::pieces() {
     if (kept > 0) front += ',';
     edits_.push_back({{open, open}, std::move(front)});
   }
-  std::sort(edits_.begin(), edits_.end(),
-                   [](const Edit& a, const Edit& b) { return a.span.begin < b.span.begin; });
+  std::sort(edits_.begin(), edits_.end(), [](const Edit& a, const Edit& b) { return a.span.begin < b.span.begin; });
   std::vector<std::string_view> out;
   std::size_t at = 0;
   for (const auto& edit : edits_) {

@@ -46,8 +46,8 @@ std::string open(const Settings& settings) {
       sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), settings.max_bytes,
                                                                              settings.keep_files));
     } catch (const std::exception& failure) {
-      warning = "log directory " + settings.directory + " cannot be written, logging to standard output only: " +
-                failure.what();
+      warning = "log directory " + settings.directory +
+                " cannot be written, logging to standard output only: " + failure.what();
     }
   }
   auto made = std::make_shared<spdlog::logger>("tollgate", sinks.begin(), sinks.end());

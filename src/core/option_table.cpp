@@ -269,9 +269,7 @@ const OptionSpec& known(std::string_view key) {
   throw std::logic_error("unknown option " + std::string(key));
 }
 
-bool structured(std::string_view key) {
-  return key.find('.') != std::string_view::npos;
-}
+bool structured(std::string_view key) { return key.find('.') != std::string_view::npos; }
 
 std::optional<double> parse_real(std::string_view text) {
   double value = 0;
@@ -297,9 +295,7 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-std::span<const OptionSpec> option_table() {
-  return kTable;
-}
+std::span<const OptionSpec> option_table() { return kTable; }
 
 const OptionSpec* find_option(std::string_view key) {
   const auto& list = by_key();
@@ -374,8 +370,6 @@ const std::string& Options::text(std::string_view key) const {
   return it == values_.end() ? kNone : it->second;
 }
 
-bool Options::stored(std::string_view key) const {
-  return stored_.contains(key);
-}
+bool Options::stored(std::string_view key) const { return stored_.contains(key); }
 
 }  // namespace tollgate::core

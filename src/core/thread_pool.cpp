@@ -9,9 +9,7 @@ ThreadPool::ThreadPool(std::string name, std::size_t threads, std::size_t queue_
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
-ThreadPool::~ThreadPool() {
-  stop();
-}
+ThreadPool::~ThreadPool() { stop(); }
 
 bool ThreadPool::submit(std::function<void()> job) {
   {

@@ -10,9 +10,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-std::string json_quoted(std::string_view text) {
-  return core::json_string(text);
-}
+std::string json_quoted(std::string_view text) { return core::json_string(text); }
 
 std::optional<std::string> text_at(const dom::element& document, const char* pointer) {
   std::string_view text;

@@ -13,9 +13,7 @@ std::string_view system_role(std::string_view model) {
   return o_series || model.starts_with("gpt-5") ? "developer" : "system";
 }
 
-std::string_view text_of(std::string_view body, JsonSpan span) {
-  return body.substr(span.begin, span.size());
-}
+std::string_view text_of(std::string_view body, JsonSpan span) { return body.substr(span.begin, span.size()); }
 
 bool insert_system_prompt(const OpenAiPatch& patch, std::string_view model, core::JsonEditor& editor,
                           std::string_view body) {

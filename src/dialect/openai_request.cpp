@@ -16,9 +16,7 @@ using core::Errc;
 constexpr std::int64_t kMostTokens = 1'073'741'823;
 constexpr std::size_t kKeptParser = 1U << 20U;
 
-core::Error invalid(std::string text) {
-  return core::error(Errc::kInvalid, std::move(text));
-}
+core::Error invalid(std::string text) { return core::error(Errc::kInvalid, std::move(text)); }
 
 // One parser a thread; one that grew over a large body is not kept.
 class Parser {
@@ -43,18 +41,15 @@ class Parser {
 // What a JSON number says as an integer; fractions are cut, other kinds are nullopt.
 std::optional<std::int64_t> integer(const dom::element& value) {
   switch (value.type()) {
-    case dom::element_type::INT64:
-      return value.get_int64().value_unsafe();
-    case dom::element_type::UINT64:
-      return INT64_MAX;
+    case dom::element_type::INT64: return value.get_int64().value_unsafe();
+    case dom::element_type::UINT64: return INT64_MAX;
     case dom::element_type::DOUBLE: {
       double number = value.get_double().value_unsafe();
       if (number > 9e18) return INT64_MAX;
       if (number < -9e18) return INT64_MIN;
       return static_cast<std::int64_t>(number);
     }
-    default:
-      return std::nullopt;
+    default: return std::nullopt;
   }
 }
 
@@ -64,9 +59,7 @@ std::optional<std::string_view> text_of(const dom::element& value) {
   return text;
 }
 
-bool is_data_url(std::string_view text) {
-  return text.starts_with("data:");
-}
+bool is_data_url(std::string_view text) { return text.starts_with("data:"); }
 
 // Base64 payloads of image, audio and file parts, so that the bound by body size does not count them as text.
 std::int64_t media_bytes(const dom::array& messages) {
@@ -173,8 +166,7 @@ core::Result<OpenAiRequest> from_object(OpenAiRoute route, const dom::object& ob
             broken("invalid search_context_size, must be one of: high, medium, low");
         }
         break;
-      default:
-        break;
+      default: break;
     }
   }
   if (request.model.empty()) return request;  // the gate speaks of a missing model
@@ -255,9 +247,7 @@ namespace {
 // Values without a text of their own count in the form in which they are printed: map[k:v], [a b], true.
 void print(const dom::element& value, std::string& out) {
   switch (value.type()) {
-    case dom::element_type::STRING:
-      out += std::string_view(value.get_string().value_unsafe());
-      break;
+    case dom::element_type::STRING: out += std::string_view(value.get_string().value_unsafe()); break;
     case dom::element_type::ARRAY: {
       out += '[';
       bool first = true;
@@ -283,18 +273,10 @@ void print(const dom::element& value, std::string& out) {
       out += ']';
       break;
     }
-    case dom::element_type::NULL_VALUE:
-      out += "<nil>";
-      break;
-    case dom::element_type::BOOL:
-      out += value.get_bool().value_unsafe() ? "true" : "false";
-      break;
-    case dom::element_type::INT64:
-      out += std::to_string(value.get_int64().value_unsafe());
-      break;
-    case dom::element_type::UINT64:
-      out += std::to_string(value.get_uint64().value_unsafe());
-      break;
+    case dom::element_type::NULL_VALUE: out += "<nil>"; break;
+    case dom::element_type::BOOL: out += value.get_bool().value_unsafe() ? "true" : "false"; break;
+    case dom::element_type::INT64: out += std::to_string(value.get_int64().value_unsafe()); break;
+    case dom::element_type::UINT64: out += std::to_string(value.get_uint64().value_unsafe()); break;
     case dom::element_type::DOUBLE: {
       char digits[40];
       auto [end, ec] = std::to_chars(digits, digits + sizeof digits, value.get_double().value_unsafe());

@@ -207,9 +207,7 @@ sql::Result<std::optional<Channel>> find_channel(sql::Connection& db, core::Chan
   return std::optional<Channel>(std::move(channels->front()));
 }
 
-sql::Result<std::vector<Channel>> all_channels(sql::Connection& db) {
-  return select(db, " ORDER BY id", {});
-}
+sql::Result<std::vector<Channel>> all_channels(sql::Connection& db) { return select(db, " ORDER BY id", {}); }
 
 sql::Result<std::int64_t> count_channels(sql::Connection& db, const ChannelFilter& filter) {
   auto condition = where(db, filter);

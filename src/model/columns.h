@@ -39,8 +39,6 @@ inline std::string contains_pattern(std::string_view text) {
 // The text of a class "time" column for SQLite: YYYY-MM-DD hh:mm:ss+00:00.
 std::string time_text(std::int64_t unix_seconds);
 
-inline sql::Error missing_row() {
-  return sql::Error{sql::ErrorClass::kData, 0, "no such row"};
-}
+inline sql::Error missing_row() { return sql::Error{sql::ErrorClass::kData, 0, "no such row"}; }
 
 }  // namespace tollgate::model

@@ -25,31 +25,21 @@ std::string_view type_name(const Column& column) {
     case ColumnClass::kPkUnsigned:
     case ColumnClass::kInt:
     case ColumnClass::kUnsigned:
-    case ColumnClass::kUnsigned32:
-      return "integer";
-    case ColumnClass::kBig:
-      return "bigint";
-    case ColumnClass::kReal:
-      return "real";
-    case ColumnClass::kBool:
-      return "numeric";
+    case ColumnClass::kUnsigned32: return "integer";
+    case ColumnClass::kBig: return "bigint";
+    case ColumnClass::kReal: return "real";
+    case ColumnClass::kBool: return "numeric";
     case ColumnClass::kLong:
     case ColumnClass::kText:
-    case ColumnClass::kString:
-      return "text";
-    case ColumnClass::kTime:
-      return "datetime";
-    case ColumnClass::kJson:
-      return "json";
-    case ColumnClass::kLiteral:
-      return column.literal;
+    case ColumnClass::kString: return "text";
+    case ColumnClass::kTime: return "datetime";
+    case ColumnClass::kJson: return "json";
+    case ColumnClass::kLiteral: return column.literal;
   }
   return "text";
 }
 
-bool is_key(const Column& column) {
-  return column.cls == ColumnClass::kPk || column.cls == ColumnClass::kPkUnsigned;
-}
+bool is_key(const Column& column) { return column.cls == ColumnClass::kPk || column.cls == ColumnClass::kPkUnsigned; }
 
 std::string definition(const Table& table, const Column& column) {
   // The one table that the compatible product makes by hand on SQLite spells its key and its booleans another way.

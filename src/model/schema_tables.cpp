@@ -648,8 +648,6 @@ constexpr Table kTables[] = {
 
 }  // namespace
 
-std::span<const Table> tables() {
-  return kTables;
-}
+std::span<const Table> tables() { return kTables; }
 
 }  // namespace tollgate::model

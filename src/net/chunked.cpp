@@ -65,8 +65,7 @@ ChunkedDecoder::Step ChunkedDecoder::decode(char* data, std::size_t size) {
         if (trailer_bytes_ > kMaxTrailers) return fail("trailers too long");
         if (line.empty()) state_ = State::kDone;
         break;
-      default:
-        break;
+      default: break;
     }
     line_.clear();
   }

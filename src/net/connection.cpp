@@ -19,71 +19,42 @@ thread_local Connection* t_connections = nullptr;
 
 core::Error write_error(StreamFault fault) {
   switch (fault) {
-    case StreamFault::kTimeout:
-      return core::error(Errc::kTimeout, "the client takes nothing");
-    case StreamFault::kCancelled:
-      return core::error(Errc::kCancelled, "cancelled");
-    default:
-      return core::error(Errc::kClosed, "the client closed the connection");
+    case StreamFault::kTimeout: return core::error(Errc::kTimeout, "the client takes nothing");
+    case StreamFault::kCancelled: return core::error(Errc::kCancelled, "cancelled");
+    default: return core::error(Errc::kClosed, "the client closed the connection");
   }
 }
 
 std::string_view reason_phrase(int status) {
   switch (status) {
-    case 200:
-      return "OK";
-    case 201:
-      return "Created";
-    case 204:
-      return "No Content";
-    case 301:
-      return "Moved Permanently";
-    case 302:
-      return "Found";
-    case 304:
-      return "Not Modified";
-    case 307:
-      return "Temporary Redirect";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 415:
-      return "Unsupported Media Type";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Status";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Status";
   }
 }
 
-iovec piece(std::string_view text) {
-  return {const_cast<char*>(text.data()), text.size()};
-}
+iovec piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
 core::IpAddress address_of(const tcp::socket& socket) {
   core::IpAddress address;
@@ -414,18 +385,10 @@ void Connection::client_left() {
   if (auto callback = std::exchange(on_gone_, nullptr)) callback();
 }
 
-const RequestHead& Exchange::head() const {
-  return connection_.head_;
-}
-const core::IpAddress& Exchange::peer() const {
-  return connection_.peer_;
-}
-Worker& Exchange::worker() const {
-  return connection_.worker_;
-}
-bool Exchange::client_gone() const {
-  return connection_.client_gone_;
-}
+const RequestHead& Exchange::head() const { return connection_.head_; }
+const core::IpAddress& Exchange::peer() const { return connection_.peer_; }
+Worker& Exchange::worker() const { return connection_.worker_; }
+bool Exchange::client_gone() const { return connection_.client_gone_; }
 
 bool Exchange::peer_is_trusted() const {
   if (connection_.server_.settings_.trust_all) return true;

@@ -19,16 +19,11 @@ using std::chrono::steady_clock;
 
 const char* to_string(TimeLimit limit) {
   switch (limit) {
-    case TimeLimit::kNone:
-      return "";
-    case TimeLimit::kConnect:
-      return "connect";
-    case TimeLimit::kFirstByte:
-      return "first_byte";
-    case TimeLimit::kGap:
-      return "gap";
-    case TimeLimit::kTotal:
-      return "total";
+    case TimeLimit::kNone: return "";
+    case TimeLimit::kConnect: return "connect";
+    case TimeLimit::kFirstByte: return "first_byte";
+    case TimeLimit::kGap: return "gap";
+    case TimeLimit::kTotal: return "total";
   }
   return "";
 }
@@ -41,12 +36,9 @@ Failure failure(Errc code, std::string message, TimeLimit limit = TimeLimit::kNo
 
 Failure fault_failure(StreamFault fault, TimeLimit limit, const char* closed) {
   switch (fault) {
-    case StreamFault::kTimeout:
-      return failure(Errc::kTimeout, std::string("time limit: ") + to_string(limit), limit);
-    case StreamFault::kCancelled:
-      return failure(Errc::kCancelled, "cancelled");
-    default:
-      return failure(Errc::kClosed, closed);
+    case StreamFault::kTimeout: return failure(Errc::kTimeout, std::string("time limit: ") + to_string(limit), limit);
+    case StreamFault::kCancelled: return failure(Errc::kCancelled, "cancelled");
+    default: return failure(Errc::kClosed, closed);
   }
 }
 
@@ -115,9 +107,7 @@ CallResult<std::string_view> UpstreamCall::decode() {
       if (step.done) end();
       return std::string_view(data, step.payload);
     }
-    default:
-      buffer.begin = buffer.end;
-      return std::string_view(data, size);
+    default: buffer.begin = buffer.end; return std::string_view(data, size);
   }
 }
 

@@ -24,15 +24,11 @@ constexpr bool is_token_char(unsigned char c) {
     case '_':
     case '`':
     case '|':
-    case '~':
-      return true;
-    default:
-      return false;
+    case '~': return true;
+    default: return false;
   }
 }
-constexpr bool is_value_char(unsigned char c) {
-  return c == '\t' || (c >= 0x20 && c != 0x7F);
-}
+constexpr bool is_value_char(unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7F); }
 constexpr bool is_target_char(unsigned char c) {
   return c > 0x20 && c < 0x7F && c != '"' && c != '<' && c != '>' && c != '\\' && c != '^' && c != '`' && c != '{' &&
          c != '|' && c != '}' && c != '#';
@@ -52,9 +48,7 @@ bool all_of(std::string_view text, const std::array<bool, 256>& table) {
   return std::all_of(text.begin(), text.end(), [&](char c) { return table[static_cast<unsigned char>(c)]; });
 }
 
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -198,12 +192,9 @@ HeadError parse_request_head(std::string_view text, RequestHead& head) {
   head.query = question == std::string_view::npos ? std::string_view() : origin.substr(question + 1);
 
   switch (parse_fields(rest, head.headers)) {
-    case FieldFault::kSyntax:
-      return {400, "bad header field"};
-    case FieldFault::kTooMany:
-      return {431, "too many header fields"};
-    case FieldFault::kNone:
-      break;
+    case FieldFault::kSyntax: return {400, "bad header field"};
+    case FieldFault::kTooMany: return {431, "too many header fields"};
+    case FieldFault::kNone: break;
   }
   const Header* length = nullptr;
   const Header* coding = nullptr;
@@ -253,12 +244,9 @@ const char* parse_response_head(std::string_view text, std::string_view request_
   }
   if (head.status < 100 || (line.size() > 12 && line[12] != ' ')) return "bad status line";
   switch (parse_fields(rest, head.headers)) {
-    case FieldFault::kSyntax:
-      return "bad header field";
-    case FieldFault::kTooMany:
-      return "too many header fields";
-    case FieldFault::kNone:
-      break;
+    case FieldFault::kSyntax: return "bad header field";
+    case FieldFault::kTooMany: return "too many header fields";
+    case FieldFault::kNone: break;
   }
   head.keep_alive = wants_keep_alive(head.headers, head.minor_version);
   head.content_length = 0;

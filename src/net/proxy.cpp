@@ -12,12 +12,9 @@ using core::Errc;
 
 core::Error fault_error(StreamFault fault) {
   switch (fault) {
-    case StreamFault::kTimeout:
-      return core::error(Errc::kTimeout, "the proxy takes too long");
-    case StreamFault::kCancelled:
-      return core::error(Errc::kCancelled, "cancelled");
-    default:
-      return core::error(Errc::kClosed, "the proxy closed the connection");
+    case StreamFault::kTimeout: return core::error(Errc::kTimeout, "the proxy takes too long");
+    case StreamFault::kCancelled: return core::error(Errc::kCancelled, "cancelled");
+    default: return core::error(Errc::kClosed, "the proxy closed the connection");
   }
 }
 

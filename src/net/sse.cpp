@@ -85,9 +85,7 @@ void SseReader::add_data(std::string_view value, bool stable) {
         data_state_ = Data::kOwned;
       }
       return;
-    case Data::kView:
-      data_.assign(data_view_);
-      [[fallthrough]];
+    case Data::kView: data_.assign(data_view_); [[fallthrough]];
     case Data::kOwned:
       data_.push_back('\n');
       data_.append(value);

@@ -17,9 +17,7 @@ Stream::Stream(Worker& worker, tcp::socket socket) : worker_(worker), socket_(st
   socket_.set_option(tcp::no_delay(true), ignored);
 }
 
-Stream::~Stream() {
-  close();
-}
+Stream::~Stream() { close(); }
 
 void Stream::close() {
   deadline_.clear();
@@ -43,20 +41,13 @@ ssize_t Stream::read_some(char* data, std::size_t size) {
     int got = SSL_read(ssl_, data, static_cast<int>(std::min<std::size_t>(size, 1U << 30U)));
     if (got > 0) return got;
     switch (SSL_get_error(ssl_, got)) {
-      case SSL_ERROR_WANT_WRITE:
-        tls_wants_write_ = true;
-        [[fallthrough]];
-      case SSL_ERROR_WANT_READ:
-        return -1;
-      case SSL_ERROR_ZERO_RETURN:
-        return 0;
+      case SSL_ERROR_WANT_WRITE: tls_wants_write_ = true; [[fallthrough]];
+      case SSL_ERROR_WANT_READ: return -1;
+      case SSL_ERROR_ZERO_RETURN: return 0;
       // Many servers close without close_notify; framing above tells whether bytes are missing.
-      case SSL_ERROR_SYSCALL:
-        return ERR_peek_error() == 0 ? 0 : -2;
-      case SSL_ERROR_SSL:
-        return ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING ? 0 : -2;
-      default:
-        return -2;
+      case SSL_ERROR_SYSCALL: return ERR_peek_error() == 0 ? 0 : -2;
+      case SSL_ERROR_SSL: return ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING ? 0 : -2;
+      default: return -2;
     }
   }
   for (;;) {
@@ -88,13 +79,9 @@ ssize_t Stream::write_some(const iovec* pieces, std::size_t count) {
     int sent = SSL_write(ssl_, data, static_cast<int>(std::min<std::size_t>(size, 16 * 1024)));
     if (sent > 0) return sent;
     switch (SSL_get_error(ssl_, sent)) {
-      case SSL_ERROR_WANT_READ:
-        tls_wants_read_ = true;
-        [[fallthrough]];
-      case SSL_ERROR_WANT_WRITE:
-        return -1;
-      default:
-        return -2;
+      case SSL_ERROR_WANT_READ: tls_wants_read_ = true; [[fallthrough]];
+      case SSL_ERROR_WANT_WRITE: return -1;
+      default: return -2;
     }
   }
   msghdr message{};

@@ -53,9 +53,7 @@ Worker::~Worker() {
   t_worker = nullptr;
 }
 
-Worker& Worker::current() {
-  return *t_worker;
-}
+Worker& Worker::current() { return *t_worker; }
 
 void Worker::start() {
   thread_->guard.emplace(asio::make_work_guard(*io_));
@@ -76,17 +74,13 @@ void Worker::run() {
   }
 }
 
-void Worker::stop() {
-  io_->stop();
-}
+void Worker::stop() { io_->stop(); }
 
 void Worker::join() {
   if (thread_->thread.joinable()) thread_->thread.join();
 }
 
-void Worker::post(std::function<void()> job) {
-  asio::post(*io_, std::move(job));
-}
+void Worker::post(std::function<void()> job) { asio::post(*io_, std::move(job)); }
 
 void Worker::spawn(awaitable<void> task) {
   asio::co_spawn(*io_, std::move(task), [](const std::exception_ptr& failure) {

@@ -66,21 +66,16 @@ constexpr int kDeepSeek = 43;
 
 std::string_view path_of(dialect::OpenAiRoute route) {
   switch (route) {
-    case dialect::OpenAiRoute::kChatCompletions:
-      return "/v1/chat/completions";
-    case dialect::OpenAiRoute::kCompletions:
-      return "/v1/completions";
-    case dialect::OpenAiRoute::kEmbeddings:
-      return "/v1/embeddings";
+    case dialect::OpenAiRoute::kChatCompletions: return "/v1/chat/completions";
+    case dialect::OpenAiRoute::kCompletions: return "/v1/completions";
+    case dialect::OpenAiRoute::kEmbeddings: return "/v1/embeddings";
   }
   return "";
 }
 
 }  // namespace
 
-std::span<const Provider> providers() {
-  return kProviders;
-}
+std::span<const Provider> providers() { return kProviders; }
 
 const Provider* find_provider(std::int64_t type) {
   for (const auto& provider : kProviders)

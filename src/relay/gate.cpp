@@ -34,12 +34,9 @@ std::optional<RelayError> check_token(Request& request) {
   switch (static_cast<model::TokenStatus>(token.status)) {
     case model::TokenStatus::kExhausted:
       return gate_error(401, "该令牌额度已用尽 TokenStatusExhausted[" + masked(token.key) + "]");
-    case model::TokenStatus::kExpired:
-      return gate_error(401, "该令牌已过期");
-    case model::TokenStatus::kEnabled:
-      break;
-    default:
-      return gate_error(401, "该令牌状态不可用");
+    case model::TokenStatus::kExpired: return gate_error(401, "该令牌已过期");
+    case model::TokenStatus::kEnabled: break;
+    default: return gate_error(401, "该令牌状态不可用");
   }
   if (token.expired_time != -1 && token.expired_time < request.relay.clock.unix_seconds()) {
     remember_status(request, model::TokenStatus::kExpired);

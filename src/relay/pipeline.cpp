@@ -106,10 +106,8 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
         co_return dialect::gate_error(413, fmt::format("Invalid request, 无效的请求, request body exceeds {} MB: "
                                                        "request body too large",
                                                        request.relay.settings.max_body_bytes >> 20U));
-      case core::Errc::kTimeout:
-        co_return dialect::gate_error(408, "the request body takes too long");
-      default:
-        co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + body.error().message);
+      case core::Errc::kTimeout: co_return dialect::gate_error(408, "the request body takes too long");
+      default: co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + body.error().message);
     }
   }
   request.body = *body;
@@ -200,9 +198,7 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
 
 Relay::~Relay() = default;
 
-Relay::Local& Relay::local(const net::Worker& worker) {
-  return *locals_[static_cast<std::size_t>(worker.index())];
-}
+Relay::Local& Relay::local(const net::Worker& worker) { return *locals_[static_cast<std::size_t>(worker.index())]; }
 
 bool Relay::owns(std::string_view method, std::string_view path) {
   if (method == "POST") return find_route(path) != nullptr;

@@ -15,20 +15,13 @@ namespace tollgate::relay {
 
 std::string_view to_string(End end) {
   switch (end) {
-    case End::kFinished:
-      return "finished";
-    case End::kClientGone:
-      return "client_gone";
-    case End::kUpstreamReset:
-      return "upstream_reset";
-    case End::kUpstreamErrorEvent:
-      return "upstream_error_event";
-    case End::kIdleTimeout:
-      return "idle_timeout";
-    case End::kEmpty:
-      return "empty";
-    case End::kGatewayShutdown:
-      return "gateway_shutdown";
+    case End::kFinished: return "finished";
+    case End::kClientGone: return "client_gone";
+    case End::kUpstreamReset: return "upstream_reset";
+    case End::kUpstreamErrorEvent: return "upstream_error_event";
+    case End::kIdleTimeout: return "idle_timeout";
+    case End::kEmpty: return "empty";
+    case End::kGatewayShutdown: return "gateway_shutdown";
   }
   return "";
 }

@@ -121,14 +121,9 @@ void StreamRelay::take_events(Reading& reading) {
   while (!reading.over && sse_.next(event)) {
     if (!request_.first_event) request_.first_event = request_.relay.clock.steady();
     switch (reader_.on_event(event.data)) {
-      case StreamAction::kForward:
-        outbox_.event(event.data);
-        break;
-      case StreamAction::kHoldBack:
-        break;
-      case StreamAction::kDone:
-        reading.over = true;
-        break;
+      case StreamAction::kForward: outbox_.event(event.data); break;
+      case StreamAction::kHoldBack: break;
+      case StreamAction::kDone: reading.over = true; break;
       case StreamAction::kError:
         reading = {true, End::kUpstreamErrorEvent, net::TimeLimit::kNone, "error event"};
         break;
@@ -148,14 +143,9 @@ net::awaitable<void> StreamRelay::read_some(Reading& reading) {
       // A last event without its empty line counts when it is whole.
       if (sse_.finish(event) && (event.data == "[DONE]" || core::is_valid_json(event.data))) {
         switch (reader_.on_event(event.data)) {
-          case StreamAction::kForward:
-            outbox_.event(event.data);
-            break;
-          case StreamAction::kError:
-            reading.end = End::kUpstreamErrorEvent;
-            break;
-          default:
-            break;
+          case StreamAction::kForward: outbox_.event(event.data); break;
+          case StreamAction::kError: reading.end = End::kUpstreamErrorEvent; break;
+          default: break;
         }
       }
       reading.over = true;
@@ -234,10 +224,8 @@ RelayError StreamRelay::error_of(const Reading& reading) const {
     }
     case End::kIdleTimeout:
       return dialect::bad_answer("upstream_timeout", "the upstream fell silent in the middle of the answer", 504);
-    case End::kGatewayShutdown:
-      return dialect::bad_answer("server_restart", "the gateway is restarting", 503);
-    case End::kEmpty:
-      return dialect::bad_answer("empty_response", "the upstream's answer is empty");
+    case End::kGatewayShutdown: return dialect::bad_answer("server_restart", "the gateway is restarting", 503);
+    case End::kEmpty: return dialect::bad_answer("empty_response", "the upstream's answer is empty");
     default: {
       auto error = dialect::bad_answer("upstream_reset", "the upstream broke off in the middle of the answer", 502);
       error.internal = reading.why;

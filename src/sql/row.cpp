@@ -4,9 +4,7 @@
 
 namespace tollgate::sql {
 
-bool Row::is_null(std::size_t column) const {
-  return std::holds_alternative<std::nullptr_t>(values_.at(column));
-}
+bool Row::is_null(std::size_t column) const { return std::holds_alternative<std::nullptr_t>(values_.at(column)); }
 
 std::int64_t Row::integer(std::size_t column) const {
   const auto& value = values_.at(column);
@@ -33,9 +31,7 @@ double Row::real(std::size_t column) const {
   return 0;
 }
 
-bool Row::boolean(std::size_t column) const {
-  return integer(column) != 0;
-}
+bool Row::boolean(std::size_t column) const { return integer(column) != 0; }
 
 std::string Row::text(std::size_t column) const {
   const auto& value = values_.at(column);

@@ -22,29 +22,22 @@ constexpr auto kLeaseWait = std::chrono::seconds(10);
 ErrorClass classify(int extended) {
   switch (extended & 0xFF) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return ErrorClass::kConflict;
-    case SQLITE_READONLY:
-      return ErrorClass::kReadOnly;
+    case SQLITE_LOCKED: return ErrorClass::kConflict;
+    case SQLITE_READONLY: return ErrorClass::kReadOnly;
     case SQLITE_FULL:
-    case SQLITE_NOMEM:
-      return ErrorClass::kResource;
+    case SQLITE_NOMEM: return ErrorClass::kResource;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return ErrorClass::kConnection;
-    case SQLITE_INTERRUPT:
-      return ErrorClass::kTimeout;
+    case SQLITE_NOTADB: return ErrorClass::kConnection;
+    case SQLITE_INTERRUPT: return ErrorClass::kTimeout;
     case SQLITE_CONSTRAINT:
       return extended == SQLITE_CONSTRAINT_UNIQUE || extended == SQLITE_CONSTRAINT_PRIMARYKEY ? ErrorClass::kDuplicate
                                                                                               : ErrorClass::kData;
     case SQLITE_TOOBIG:
     case SQLITE_RANGE:
-    case SQLITE_MISMATCH:
-      return ErrorClass::kData;
-    default:
-      return ErrorClass::kOther;
+    case SQLITE_MISMATCH: return ErrorClass::kData;
+    default: return ErrorClass::kOther;
   }
 }
 
@@ -192,15 +185,9 @@ class SqliteConnection final : public Connection {
     values.reserve(static_cast<std::size_t>(columns));
     for (int i = 0; i < columns; ++i) {
       switch (sqlite3_column_type(statement, i)) {
-        case SQLITE_NULL:
-          values.emplace_back(nullptr);
-          break;
-        case SQLITE_INTEGER:
-          values.emplace_back(static_cast<std::int64_t>(sqlite3_column_int64(statement, i)));
-          break;
-        case SQLITE_FLOAT:
-          values.emplace_back(sqlite3_column_double(statement, i));
-          break;
+        case SQLITE_NULL: values.emplace_back(nullptr); break;
+        case SQLITE_INTEGER: values.emplace_back(static_cast<std::int64_t>(sqlite3_column_int64(statement, i))); break;
+        case SQLITE_FLOAT: values.emplace_back(sqlite3_column_double(statement, i)); break;
         default: {
           const auto* data = static_cast<const char*>(sqlite3_column_blob(statement, i));
           auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, i));

@@ -22,26 +22,16 @@ std::string piece(size_t from, size_t length) {
 
 std::string reason_phrase(int status) {
   switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 429:
-      return "Too Many Requests";
-    case 500:
-      return "Internal Server Error";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Status";
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    default: return "Status";
   }
 }
 
@@ -234,10 +224,8 @@ Answer error_answer(const Scenario& s) {
                    R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})", s.retry_after);
     case ErrorBody::kHtml:
       return whole(s.status, "text/html", "<html><body><h1>" + status + "</h1></body></html>\n", s.retry_after);
-    case ErrorBody::kText:
-      return whole(s.status, "text/plain", "mock error " + status, s.retry_after);
-    case ErrorBody::kEmpty:
-      break;
+    case ErrorBody::kText: return whole(s.status, "text/plain", "mock error " + status, s.retry_after);
+    case ErrorBody::kEmpty: break;
   }
   return whole(s.status, "text/plain", "", s.retry_after);
 }
@@ -351,9 +339,7 @@ Answer make_error(int status, std::string_view message) {
                    R"(,"type":"invalid_request_error","param":null,"code":"mock_misuse"}})");
 }
 
-Answer make_json(std::string_view body) {
-  return whole(200, "application/json", body);
-}
+Answer make_json(std::string_view body) { return whole(200, "application/json", body); }
 
 std::string json_string(std::string_view text) {
   std::string out;

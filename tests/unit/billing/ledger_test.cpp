@@ -282,33 +282,21 @@ class Driver {
     auto& process = *node.process;
     clock_.advance(std::chrono::milliseconds(random_.below(50)));
     switch (auto what = random_.below(200); what) {
-      case 0:
-        kill(node);
-        break;
+      case 0: kill(node); break;
       case 1: {
         process.close();
         kill(node);
         break;
       }
-      case 2:
-        clock_.advance(std::chrono::seconds(11));
-        break;
+      case 2: clock_.advance(std::chrono::seconds(11)); break;
       case 3:
       case 4:
-      case 5:
-        process.pool.fault = Fault::kCommitHappensUnanswered;
-        break;
+      case 5: process.pool.fault = Fault::kCommitHappensUnanswered; break;
       case 6:
-      case 7:
-        process.pool.fault = Fault::kCommitLost;
-        break;
-      case 8:
-        process.pool.fault = Fault::kAway;
-        break;
+      case 7: process.pool.fault = Fault::kCommitLost; break;
+      case 8: process.pool.fault = Fault::kAway; break;
       case 9:
-      case 10:
-        process.pool.fault = Fault::kNone;
-        break;
+      case 10: process.pool.fault = Fault::kNone; break;
       case 11: {
         auto delta = static_cast<std::int64_t>(random_.below(2000));
         AccountId id{AccountKind::kWallet, 1 + static_cast<std::int64_t>(random_.below(2))};

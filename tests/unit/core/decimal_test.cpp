@@ -13,9 +13,7 @@ namespace {
 
 using boost::multiprecision::cpp_rational;
 
-std::string product(double a, double b) {
-  return (Decimal::from_double(a) * Decimal::from_double(b)).to_string();
-}
+std::string product(double a, double b) { return (Decimal::from_double(a) * Decimal::from_double(b)).to_string(); }
 
 TEST(Decimal, TakesADoubleByItsShortestText) {
   EXPECT_EQ(Decimal::from_double(0.1).to_string(), "0.1");

@@ -5,15 +5,11 @@
 namespace tollgate::core {
 namespace {
 
-bool admits(std::string_view list, std::string_view address) {
-  return IpAllowList(list).admits(*parse_ip(address));
-}
+bool admits(std::string_view list, std::string_view address) { return IpAllowList(list).admits(*parse_ip(address)); }
 
 }  // namespace
 
-TEST(IpAddress, EqualsItsMappedForm) {
-  EXPECT_EQ(parse_ip("192.0.2.1"), parse_ip("::ffff:192.0.2.1"));
-}
+TEST(IpAddress, EqualsItsMappedForm) { EXPECT_EQ(parse_ip("192.0.2.1"), parse_ip("::ffff:192.0.2.1")); }
 
 TEST(IpAddress, RefusesWhatIsNone) {
   for (auto text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.4 ", "g::1", "1.2.3.4/8", "[::1]"})

@@ -8,9 +8,7 @@ namespace tollgate::relay {
 namespace {
 
 // Channels are only compared by address here.
-const Channel* fake(std::uintptr_t n) {
-  return reinterpret_cast<const Channel*>(n * 16);
-}
+const Channel* fake(std::uintptr_t n) { return reinterpret_cast<const Channel*>(n * 16); }
 
 std::map<const Channel*, int> draws(const std::vector<Candidate>& candidates, int retry, int count = 20'000) {
   core::FastRandom random(7);
