@@ -118,6 +118,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.error_log = config.boolean("ERROR_LOG_ENABLED");
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
   settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
+  settings.commit_head = config.duration("TOLLGATE_SSE_COMMIT");
   settings.version = reported_version(config);
   return settings;
 }

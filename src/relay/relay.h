@@ -24,6 +24,7 @@ struct RelaySettings {
   bool error_log = false;
   bool verify_tls = true;
   std::chrono::milliseconds keepalive{15'000};
+  std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event
   std::string version;
 };
 

@@ -118,10 +118,8 @@ model::LogRow common_row(const Request& request, model::LogType type) {
 
 }  // namespace
 
-net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
-  std::int64_t estimate = 0;
-  if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
-  auto billed = rule_of(end, estimate);
+billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate) {
+  auto billed = rule_of(end, prompt_estimate);
 
   billing::ChargeInput input;
   input.usage = billed.usage;
@@ -148,7 +146,13 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
   record.log.is_stream = request.answered_as_stream;
   record.log.content = std::move(charge.content);
   record.log.other = other_json(request, end, billed, charge);
+  return record;
+}
 
+net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
+  std::int64_t estimate = 0;
+  if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
+  auto record = make_record(request, end, estimate);
   request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
   auto reservation = std::move(*request.reservation);
   request.reservation.reset();

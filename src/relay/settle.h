@@ -1,5 +1,6 @@
 // The end of a request made into its charge: which rule applies, what it costs, the journal record and its log row.
 #pragma once
+#include "billing/record.h"
 #include "billing/usage.h"
 #include "net/awaitable.h"
 #include "relay/request.h"
@@ -14,6 +15,9 @@ struct Billed {
 // `prompt_estimate` is only looked at where the upstream gave no figure; pass it when needs_estimate() says so.
 bool needs_estimate(const EndOfRequest& end);
 Billed rule_of(const EndOfRequest& end, std::int64_t prompt_estimate);
+
+// What the journal is to hold of a request that ended so.
+billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate);
 
 // Charges the request and waits until the record is in the journal: only then may the end of the answer leave.
 net::awaitable<void> settle(Request& request, const EndOfRequest& end);

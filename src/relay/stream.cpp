@@ -16,6 +16,7 @@ using dialect::StreamAction;
 
 constexpr std::string_view kDone = "data: [DONE]\n\n";
 constexpr std::size_t kBufferKept = 128 * 1024;
+constexpr auto kNoteEvery = std::chrono::seconds(1);  // what a killed process would charge is kept up to date
 constexpr auto kUsageWait = std::chrono::seconds(5);  // for the usage of an answer whose client left at its end
 
 // A buffer of the worker, held only while there is something in it: an idle stream holds none.
@@ -94,6 +95,7 @@ class StreamRelay {
   net::awaitable<void> read_some(Reading& reading);
   net::awaitable<bool> send_ready();
   net::awaitable<void> wait_for_usage();
+  net::awaitable<void> note_for_recovery();
   EndOfRequest end_of(const Reading& reading) const;
   RelayError error_of(const Reading& reading) const;
   void begin_answer();
@@ -105,6 +107,7 @@ class StreamRelay {
   Outbox outbox_;
   bool answer_begun_ = false;
   std::chrono::milliseconds silent_{0};
+  core::SteadyTime noted_ = request_.relay.clock.steady();
 };
 
 void StreamRelay::begin_answer() {
@@ -163,7 +166,8 @@ net::awaitable<void> StreamRelay::read_some(Reading& reading) {
       reading = {true, End::kGatewayShutdown, net::TimeLimit::kNone, "the gateway is stopped"};
     } else if (silent_ >= request_.channel->timeouts.gap) {
       reading = {true, End::kIdleTimeout, failure.limit, failure.message};
-    } else if (answer_begun_) {
+    } else if (answer_begun_ || silent_ >= request_.relay.settings.commit_head) {
+      begin_answer();
       outbox_.raw(": PING\n\n");
     }
     co_return;
@@ -186,6 +190,20 @@ net::awaitable<bool> StreamRelay::send_ready() {
   auto sent = co_await request_.exchange.write(pieces);
   outbox_.clear();
   co_return bool(sent);
+}
+
+// Streams that last leave a row in the journal by which a later process charges them if this one is killed.
+net::awaitable<void> StreamRelay::note_for_recovery() {
+  auto now = request_.relay.clock.steady();
+  if (now - noted_ < kNoteEvery || !reader_.has_output() || !request_.reservation) co_return;
+  noted_ = now;
+  Reading cut;
+  cut.end = End::kGatewayShutdown;
+  auto end = end_of(cut);
+  if (needs_estimate(end)) co_await estimate_prompt(request_);
+  auto record = make_record(request_, end, request_.estimate.value_or(0));
+  record.token_limited = request_.reservation->token() != nullptr;
+  request_.relay.billing.inflight_put({.settle = std::move(record), .begun = true});
 }
 
 // The client left between the last content and the usage: a moment more makes the charge exact.
@@ -243,6 +261,7 @@ net::awaitable<std::optional<RelayError>> StreamRelay::run() {
     if (reading.over) break;
     bool there = co_await send_ready();
     if (!there) reading = {true, End::kClientGone, net::TimeLimit::kNone, "the client hung up"};
+    co_await note_for_recovery();
   }
   bool done_is_end = reader_.saw_done() && request_.channel->done_is_end && reader_.meaningful();
   if (reading.end == End::kFinished && !reader_.ended_well() && !done_is_end) {

@@ -90,4 +90,32 @@ describe("crash", { timeout: 180_000 }, () => {
       return initial - (await admin.balance()) === rows.reduce((sum, row) => sum + row.quota, 0);
     }, "the rows are the fall of the balance");
   });
+
+  it("B1 kill -9 in the middle of a long stream: what came is charged after the restart, between prompt and prompt + sent", async () => {
+    let killed;
+    const begun = Date.now();
+    const answer = await ask("usage=none chunks=400 delay_ms=10 size=8", true, (body, request) => {
+      if (killed || Date.now() - begun < 2600) return;
+      request.seen = body.length;
+      killed = gateway.kill();
+    }).catch((error) => error);
+    assert.ok(killed, "the stream ended before it could be cut");
+    await killed;
+    const admin = await restart();
+    const id = answer.headers?.["x-oneapi-request-id"];
+    assert.ok(id, "the head of the stream had come");
+    const row = await admin.row(id);
+    const other = JSON.parse(row.other);
+    assert.equal(row.rows, 1);
+    assert.equal(other.recovered, true);
+    assert.equal(other.settled_by, "counted");
+    assert.equal(other.end, "gateway_shutdown");
+    assert.ok(row.prompt_tokens > 0);
+    assert.ok(row.completion_tokens > 0 && row.completion_tokens <= 400 * 8, `${row.completion_tokens} tokens`);
+    assert.equal(row.quota, quota({ prompt: row.prompt_tokens, completion: row.completion_tokens }, ratios[model]));
+    await eventually(async () => {
+      const rows = await admin.consumeRows();
+      return initial - (await admin.balance()) === rows.reduce((sum, each) => sum + each.quota, 0);
+    }, "the rows are the fall of the balance");
+  });
 });
