@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "dialect/openai_answer.h"
 #include "dialect/openai_patch.h"
+#include "dialect/openai_reasoning.h"
 #include "dialect/openai_usage.h"
 #include "net/worker.h"
 #include "relay/estimate.h"
@@ -124,7 +125,9 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   if (!channel.pass_body && !request.snapshot->relay.pass_body) {
     bool asks_usage = request.openai.stream && channel.provider->stream_options;
     dialect::OpenAiPatch patch;
-    patch.upstream_model = request.mapped ? std::string_view(request.upstream_model) : std::string_view();
+    if (request.route == dialect::OpenAiRoute::kChatCompletions)
+      dialect::adapt_to_reasoning_model(request.upstream_model, editor, request.body);
+    patch.upstream_model = request.upstream_model;
     patch.ask_usage = asks_usage && settings.force_stream_option;
     patch.drop_stream_options = !asks_usage;
     patch.drop_service_tier = !channel.allow_service_tier;

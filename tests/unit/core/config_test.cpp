@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <set>
+
 namespace tollgate::core {
 namespace {
 
@@ -136,3 +139,16 @@ TEST(ParseDuration, KnowsItsUnitsAndRefusesTheRest) {
 }
 
 }  // namespace tollgate::core
+
+// A variable without its line in the documentation, or a line without its variable, is a mistake of whoever changed
+// one.
+TEST(Config, T1_DocumentationListsExactlyTheTable) {
+  std::ifstream in(TOLLGATE_SOURCE_DIR "/docs/configuration.md");
+  ASSERT_TRUE(in);
+  std::set<std::string> documented;
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("| `")) documented.insert(line.substr(3, line.find('`', 3) - 3));
+  std::set<std::string> known;
+  for (const auto& variable : tollgate::core::variables()) known.emplace(variable.name);
+  EXPECT_EQ(documented, known);
+}
