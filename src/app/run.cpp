@@ -397,7 +397,8 @@ int serve(const core::Config& config) {
   sql_threads.stop();
   cpu_threads.stop();
   billing->stop(std::chrono::seconds(5));
-  // Suspended coroutines hold references to what stands above: they go first.
+  // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
+  server.close();
   workers.clear();
   core::log::info("stopped");
   core::log::flush();

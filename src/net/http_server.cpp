@@ -44,6 +44,8 @@ Server::Server(ServerSettings settings, std::vector<Worker*> workers, Handler ha
 
 Server::~Server() = default;
 
+void Server::close() { listeners_.clear(); }
+
 core::Result<void> Server::bind() {
   auto listen = settings_.listen;
   bool any = listen.empty();

@@ -102,6 +102,8 @@ class Server {
   // Closes the listeners without a reset: new handshakes are dropped by a socket filter, those under way are served.
   // From then on answers carry Connection: close. Blocks the caller (not a worker) for about 100 ms.
   void stop_accepting();
+  // Gives the listening sockets back: after the workers were joined, before they are destroyed.
+  void close();
   // Ends idle connections; those in an exchange go on.
   void close_idle();
   bool draining() const { return draining_.load(std::memory_order_relaxed); }

@@ -49,6 +49,7 @@ Worker::~Worker() {
   // Suspended coroutines are destroyed here, while the pools they give back to are still alive.
   t_worker = this;
   upstreams_->clear();
+  thread_->guard.reset();
   io_.reset();
   t_worker = nullptr;
 }

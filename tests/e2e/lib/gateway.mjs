@@ -68,8 +68,9 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
     /** Ends it at once, as a crash would. */
     kill: () => program.stop("SIGKILL"),
     async stop() {
-      await program.stop();
+      const how = await program.stop();
       if (own) removeDir(home);
+      if (how !== 0 && how !== "SIGKILL") throw new Error(`the gateway ended with ${how}:\n${program.output}`);
     },
   };
 }

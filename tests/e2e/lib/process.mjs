@@ -91,11 +91,12 @@ export class Program {
   }
 
   async stop(signal = "SIGTERM", ms = 15_000) {
-    if (this.ended) return;
+    if (this.ended) return this.exit;
     this.child.kill(signal);
     const late = setTimeout(() => this.child.kill("SIGKILL"), ms);
-    await this.exit;
+    const how = await this.exit;
     clearTimeout(late);
+    return how;
   }
 }
 

@@ -1,0 +1,475 @@
+// The server and the upstream client over real sockets: a raw client on one side, a scripted upstream on the other.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "net/resolver.h"
+#include "net/worker.h"
+
+namespace tollgate::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+int connect_to(std::uint16_t port) {
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  timeval limit{10, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    ::close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+// A blocking client that reads until it has what it waits for.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port) : fd_(connect_to(port)) {}
+  ~RawClient() { hang_up(); }
+  bool connected() const { return fd_ >= 0; }
+  void send(std::string_view text) {
+    while (!text.empty()) {
+      auto sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+  // Up to and with `mark`, or everything until the end.
+  std::string read_until(std::string_view mark) {
+    for (;;) {
+      if (auto at = buffer_.find(mark); !mark.empty() && at != std::string::npos) {
+        auto text = buffer_.substr(0, at + mark.size());
+        buffer_.erase(0, at + mark.size());
+        return text;
+      }
+      char bytes[4096];
+      auto got = ::recv(fd_, bytes, sizeof bytes, 0);
+      if (got <= 0) return std::exchange(buffer_, {}) + (got < 0 ? "<reset>" : "");
+      buffer_.append(bytes, static_cast<std::size_t>(got));
+    }
+  }
+  std::string read_all() { return read_until(""); }
+  void hang_up() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+  std::string buffer_;
+};
+
+class Loopback : public ::testing::Test {
+ protected:
+  void start(Handler handler, int workers = 1) {
+    UpstreamSettings upstream;
+    for (int i = 0; i < workers; ++i) {
+      workers_.push_back(std::make_unique<Worker>(i, resolver_, upstream));
+      list_.push_back(workers_.back().get());
+    }
+    ServerSettings settings;
+    settings.listen = {"127.0.0.1:0"};
+    settings.body_timeout = 2s;
+    server_ = std::make_unique<Server>(settings, list_, std::move(handler));
+    ASSERT_TRUE(server_->bind());
+    for (auto& worker : workers_) worker->start();
+    ASSERT_TRUE(server_->listen());
+  }
+  void TearDown() override {
+    for (auto& worker : workers_) worker->stop();
+    for (auto& worker : workers_) worker->join();
+    if (server_) server_->close();
+    workers_.clear();
+  }
+  std::uint16_t port() const { return server_->port(); }
+
+  Resolver resolver_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Worker*> list_;
+  std::unique_ptr<Server> server_;
+};
+
+awaitable<void> echo(Exchange& exchange) {
+  auto body = co_await exchange.read_body(1000);
+  if (!body) {
+    co_await exchange.answer(body.error().code == core::Errc::kTooLarge ? 413 : 400, {}, body.error().message);
+    co_return;
+  }
+  std::string text(*body);
+  co_await exchange.answer(200, {}, text);
+}
+
+std::string post(std::string_view body, std::string_view more = "") {
+  return "POST / HTTP/1.1\r\nHost: a\r\n" + std::string(more) + "Content-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + std::string(body);
+}
+
+}  // namespace
+
+TEST_F(Loopback, ServesAThousandRequestsOnOneConnection) {
+  start(echo);
+  RawClient client(port());
+  for (int i = 0; i < 1000; ++i) {
+    auto body = "body-" + std::to_string(i) + "!";
+    client.send(post(body));
+    auto answer = client.read_until("!");
+    ASSERT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+    ASSERT_TRUE(answer.ends_with("\r\n\r\n" + body)) << answer;
+  }
+}
+
+TEST_F(Loopback, ServesManyConnectionsOnTwoWorkers) {
+  start(echo, 2);
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 64; ++t)
+    threads.emplace_back([&] {
+      RawClient client(port());
+      for (int i = 0; i < 20; ++i) {
+        client.send(post("x!"));
+        if (client.read_until("x!").starts_with("HTTP/1.1 200")) ++good;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(good, 64 * 20);
+}
+
+TEST_F(Loopback, AnswersPipelinedRequestsInOrder) {
+  start(echo);
+  RawClient client(port());
+  client.send(post("one!") + post("two!") + post("three!"));
+  EXPECT_TRUE(client.read_until("one!").ends_with("one!"));
+  EXPECT_TRUE(client.read_until("two!").ends_with("two!"));
+  EXPECT_TRUE(client.read_until("three!").ends_with("three!"));
+}
+
+TEST_F(Loopback, ReadsChunkedBodiesAndWhatFollowsThem) {
+  start(echo);
+  RawClient client(port());
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  client.send("2\r\nd!\r\n0\r\n\r\n" + post("next!"));
+  EXPECT_TRUE(client.read_until("abcd!").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(client.read_until("next!").starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(Loopback, RefusesBodiesOverTheLimitAndBrokenHeads) {
+  start(echo);
+  RawClient large(port());
+  large.send(post(std::string(2000, 'x')));
+  EXPECT_TRUE(large.read_all().starts_with("HTTP/1.1 413"));
+  RawClient broken(port());
+  broken.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n");
+  EXPECT_TRUE(broken.read_all().starts_with("HTTP/1.1 501"));
+  RawClient endless(port());
+  endless.send("GET / HTTP/1.1\r\nX: " + std::string(40'000, 'y'));
+  EXPECT_TRUE(endless.read_all().starts_with("HTTP/1.1 431"));
+}
+
+TEST_F(Loopback, StreamsChunkedTo11AndUntilCloseTo10) {
+  start([](Exchange& exchange) -> awaitable<void> {
+    exchange.start(200, {});
+    std::string_view one[] = {"ab", "c"};
+    co_await exchange.write(one);
+    std::string_view last[] = {"def"};
+    co_await exchange.finish(last);
+  });
+  RawClient modern(port());
+  modern.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(modern.read_until("0\r\n\r\n").ends_with("\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"));
+  RawClient old(port());
+  old.send("GET / HTTP/1.0\r\n\r\n");
+  auto answer = old.read_all();
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nabcdef")) << answer;
+  EXPECT_EQ(answer.find("chunked"), std::string::npos);
+}
+
+TEST_F(Loopback, S5_ASlowClientStopsTheHandlerAndNotTheMemory) {
+  std::atomic<std::size_t> written{0};
+  start([&](Exchange& exchange) -> awaitable<void> {
+    std::string block(64 * 1024, 'x');
+    exchange.start(200, {});
+    for (int i = 0; i < 1600; ++i) {  // 100 MB
+      std::string_view pieces[] = {block};
+      auto sent = co_await exchange.write(pieces);
+      if (!sent) co_return exchange.abort();
+      written += block.size();
+    }
+    co_await exchange.finish();
+  });
+  RawClient client(port());
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::size_t before = 0;
+  for (int i = 0; i < 50; ++i) {
+    std::this_thread::sleep_for(50ms);
+    if (written == before && before > 0) break;
+    before = written;
+  }
+  // What the kernel buffers of both sockets hold, and no more.
+  EXPECT_LT(written, 20U << 20U);
+  client.hang_up();
+}
+
+TEST_F(Loopback, B3_AClientThatHangsUpIsNoticedWhileTheHandlerWaits) {
+  std::promise<void> noticed;
+  start([&](Exchange& exchange) -> awaitable<void> {
+    bool gone = false;
+    exchange.on_client_gone([&] { gone = true; });
+    for (int i = 0; i < 100 && !gone; ++i) co_await sleep_for(50ms);
+    if (gone && exchange.client_gone()) noticed.set_value();
+    exchange.abort();
+  });
+  RawClient client(port());
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::this_thread::sleep_for(200ms);
+  client.hang_up();
+  EXPECT_EQ(noticed.get_future().wait_for(5s), std::future_status::ready);
+}
+
+TEST_F(Loopback, D3_StopAcceptingResetsNobody) {
+  start(echo, 2);
+  std::atomic<bool> running{true};
+  std::atomic<int> good{0}, reset{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t)
+    threads.emplace_back([&] {
+      while (running) {
+        RawClient client(port());
+        if (!client.connected()) continue;  // refused: a balancer would go to the next node
+        client.send(post("x!"));
+        auto answer = client.read_until("x!");
+        if (answer.starts_with("HTTP/1.1 200"))
+          ++good;
+        else if (!answer.empty())
+          ++reset;
+      }
+    });
+  std::this_thread::sleep_for(200ms);
+  auto taken = port();
+  server_->stop_accepting();
+  running = false;
+  for (auto& thread : threads) thread.join();
+  EXPECT_GT(good, 0);
+  EXPECT_EQ(reset, 0);
+  EXPECT_FALSE(RawClient(taken).connected());
+}
+
+// An upstream that says what the test tells it to, one script a connection.
+class ScriptedUpstream {
+ public:
+  using Script = std::function<void(int fd, int connection)>;
+  explicit ScriptedUpstream(Script script) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(listener_, 16), 0);
+    socklen_t size = sizeof address;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, script = std::move(script)] {
+      for (int fd; (fd = ::accept(listener_, nullptr, nullptr)) >= 0;) {
+        script(fd, accepted_++);
+        ::close(fd);
+      }
+    });
+  }
+  ~ScriptedUpstream() {
+    ::shutdown(listener_, SHUT_RDWR);
+    ::close(listener_);
+    thread_.join();
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/x"; }
+  int accepted() const { return accepted_; }
+
+  static std::string take_request(int fd) {
+    std::string text;
+    char bytes[4096];
+    while (text.find("\r\n\r\n") == std::string::npos) {
+      auto got = ::recv(fd, bytes, sizeof bytes, 0);
+      if (got <= 0) return {};
+      text.append(bytes, static_cast<std::size_t>(got));
+    }
+    return text;
+  }
+  static void say(int fd, std::string_view text) { (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL); }
+
+ private:
+  int listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<int> accepted_{0};
+  std::thread thread_;
+};
+
+struct Outcome {
+  int status = 0;
+  std::string body;
+  std::optional<Failure> failure;
+};
+
+class UpstreamTest : public Loopback {
+ protected:
+  // One call on a worker, its body read to the end.
+  Outcome call(const std::string& address, Timeouts timeouts = {}, const std::string& proxy = "") {
+    if (workers_.empty()) {
+      workers_.push_back(std::make_unique<Worker>(0, resolver_, UpstreamSettings{}));
+      workers_.back()->start();
+    }
+    std::promise<Outcome> done;
+    auto& worker = *workers_.front();
+    worker.post([&] {
+      worker.spawn([](Worker& on, std::string where, Timeouts limits, std::string via,
+                      std::promise<Outcome>& result) -> awaitable<void> {
+        Outcome outcome;
+        auto url = *parse_url(where);
+        std::optional<Url> proxy_url;
+        if (!via.empty()) proxy_url = *parse_url(via);
+        std::string_view pieces[] = {"he", "llo"};
+        UpstreamRequest request;
+        request.url = &url;
+        request.body = pieces;
+        request.timeouts = limits;
+        request.proxy = proxy_url ? &*proxy_url : nullptr;
+        std::function<void()> canceller;
+        auto answered = co_await on.upstreams().send(request, canceller);
+        if (!answered) {
+          outcome.failure = answered.error();
+        } else {
+          outcome.status = (*answered)->status();
+          for (;;) {
+            auto got = co_await (*answered)->read();
+            if (!got) outcome.failure = got.error();
+            if (!got || got->empty()) break;
+            outcome.body += *got;
+          }
+        }
+        result.set_value(std::move(outcome));
+      }(worker, address, timeouts, proxy, done));
+    });
+    return done.get_future().get();
+  }
+};
+
+TEST_F(UpstreamTest, ReusesItsConnection) {
+  ScriptedUpstream upstream([](int fd, int) {
+    for (;;) {
+      auto request = ScriptedUpstream::take_request(fd);
+      if (request.empty()) return;
+      EXPECT_NE(request.find("Content-Length: 5\r\n"), std::string::npos);
+      ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  for (int i = 0; i < 5; ++i) {
+    auto outcome = call(upstream.url());
+    EXPECT_FALSE(outcome.failure);
+    EXPECT_EQ(outcome.body, "ok");
+  }
+  EXPECT_EQ(upstream.accepted(), 1);
+  TearDown();  // the pooled connection closes, and with it the script
+}
+
+TEST_F(UpstreamTest, RepeatsOnceOnAPooledConnectionThatWasClosed) {
+  ScriptedUpstream upstream([](int fd, int connection) {
+    ScriptedUpstream::take_request(fd);
+    ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    // The first connection takes the second request and dies without a word.
+    if (connection == 0) ScriptedUpstream::take_request(fd);
+  });
+  EXPECT_EQ(call(upstream.url()).body, "ok");
+  auto second = call(upstream.url());
+  EXPECT_FALSE(second.failure);
+  EXPECT_EQ(second.body, "ok");
+  EXPECT_EQ(upstream.accepted(), 2);
+}
+
+TEST_F(UpstreamTest, S6_TellsEachFailureApart) {
+  auto fails = [&](std::string_view answer, Timeouts limits = {}, bool linger = false) {
+    ScriptedUpstream upstream([&](int fd, int) {
+      ScriptedUpstream::take_request(fd);
+      ScriptedUpstream::say(fd, answer);
+      if (linger) {
+        char byte;
+        (void)::recv(fd, &byte, 1, 0);  // until the caller gives up
+      }
+    });
+    auto outcome = call(upstream.url(), limits);
+    EXPECT_TRUE(outcome.failure.has_value()) << answer;
+    return outcome.failure.value_or(Failure{});
+  };
+  EXPECT_EQ(fails("").code, core::Errc::kClosed);
+  EXPECT_EQ(fails("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort").code, core::Errc::kClosed);
+  EXPECT_EQ(fails("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab").code, core::Errc::kClosed);
+  EXPECT_EQ(fails("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").code, core::Errc::kInvalid);
+  EXPECT_EQ(fails("SSH-2.0-x\r\n\r\n").code, core::Errc::kInvalid);
+  auto first = fails("", {.first_byte = 300ms}, true);
+  EXPECT_EQ(first.code, core::Errc::kTimeout);
+  EXPECT_EQ(first.limit, TimeLimit::kFirstByte);
+  auto gap = fails("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", {.gap = 300ms}, true);
+  EXPECT_EQ(gap.limit, TimeLimit::kGap);
+  auto total = fails("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", {.total = 300ms}, true);
+  EXPECT_EQ(total.limit, TimeLimit::kTotal);
+  EXPECT_EQ(call("http://127.0.0.1:1/").failure->code, core::Errc::kUnavailable);
+}
+
+TEST_F(UpstreamTest, ReadsBodiesOfEachFraming) {
+  auto reads = [&](std::string_view answer) {
+    ScriptedUpstream upstream([&](int fd, int) {
+      ScriptedUpstream::take_request(fd);
+      ScriptedUpstream::say(fd, answer);
+    });
+    auto outcome = call(upstream.url());
+    EXPECT_FALSE(outcome.failure) << answer;
+    return outcome.body;
+  };
+  EXPECT_EQ(reads("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), "hello");
+  EXPECT_EQ(reads("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"),
+            "hello");
+  EXPECT_EQ(reads("HTTP/1.0 200 OK\r\n\r\nhello"), "hello");
+  EXPECT_EQ(reads("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), "hello");
+}
+
+TEST_F(UpstreamTest, ReachesItThroughProxies) {
+  ScriptedUpstream http([](int fd, int) {
+    auto request = ScriptedUpstream::take_request(fd);
+    EXPECT_TRUE(request.starts_with("CONNECT upstream.test:8080 HTTP/1.1\r\n")) << request;
+    EXPECT_NE(request.find("Proxy-Authorization: Basic dTpwQHNz\r\n"), std::string::npos) << request;
+    ScriptedUpstream::say(fd, "HTTP/1.1 200 Established\r\n\r\n");
+    ScriptedUpstream::take_request(fd);
+    ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  auto via = http.url();
+  EXPECT_EQ(call("http://upstream.test:8080/x", {}, "http://u:p%40ss@" + via.substr(7)).body, "ok");
+
+  ScriptedUpstream socks([](int fd, int) {
+    char bytes[512];
+    EXPECT_EQ(::recv(fd, bytes, 4, MSG_WAITALL), 4);  // version, two methods
+    ScriptedUpstream::say(fd, std::string_view("\x05\x02", 2));
+    EXPECT_EQ(::recv(fd, bytes, 5, MSG_WAITALL), 5);  // \1 1 u 1 p
+    EXPECT_EQ(std::string(bytes, 5), std::string("\x01\x01u\x01p", 5));
+    ScriptedUpstream::say(fd, std::string_view("\x01\x00", 2));
+    EXPECT_EQ(::recv(fd, bytes, 5 + 13 + 2, MSG_WAITALL), 20);
+    EXPECT_EQ(std::string(bytes + 5, 13), "upstream.test");
+    ScriptedUpstream::say(fd, std::string_view("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50", 10));
+    ScriptedUpstream::take_request(fd);
+    ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  EXPECT_EQ(call("http://upstream.test:80/x", {}, "socks5://u:p@" + socks.url().substr(7)).body, "ok");
+  ScriptedUpstream refusing([](int fd, int) {
+    ScriptedUpstream::take_request(fd);
+    ScriptedUpstream::say(fd, "HTTP/1.1 407 No\r\n\r\n");
+  });
+  EXPECT_EQ(call("http://upstream.test:80/x", {}, refusing.url()).failure->code, core::Errc::kDenied);
+}
+
+}  // namespace tollgate::net
