@@ -26,7 +26,11 @@ if(MOLD AND NOT CMAKE_BUILD_TYPE STREQUAL "Release")
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Werror)
+# Leaving fields at their default is what designated initialisers are for.
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Werror -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wno-missing-designated-field-initializers)
+endif()
 # Formula B of billing is defined without fused multiply-add; amounts must not differ between processors.
 add_compile_options(-ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -9,13 +9,13 @@
 namespace tollgate::dialect {
 
 struct OpenAiPatch {
-  std::string_view upstream_model;   // empty: the client's name stays
-  bool ask_usage = false;            // stream_options becomes {"include_usage":true}
-  bool drop_stream_options = false;  // the upstream does not take it
+  std::string_view upstream_model = {};  // empty: the client's name stays
+  bool ask_usage = false;                // stream_options becomes {"include_usage":true}
+  bool drop_stream_options = false;      // the upstream does not take it
   bool drop_service_tier = false;
   bool drop_store = false;
   bool drop_safety_identifier = false;
-  std::string_view system_prompt;       // put before the conversation; empty: none
+  std::string_view system_prompt = {};  // put before the conversation; empty: none
   bool system_prompt_override = false;  // also where the client has one: put in front of it
 };
 

@@ -206,7 +206,8 @@ std::string with_long_numbers_quoted(std::string_view body) {
       while (end < body.size() && (std::isalnum(static_cast<unsigned char>(body[end])) || body[end] == '-' ||
                                    body[end] == '+' || body[end] == '.'))
         ++end;
-      bool lengthy = end - i > 17;
+      // Too long for 64 bits, or an exponent that leaves the range of a double.
+      bool lengthy = end - i > 17 || body.substr(i, end - i).find_first_of("eE") != std::string_view::npos;
       if (lengthy) out.push_back('"');
       out.append(body.substr(i, end - i));
       if (lengthy) out.push_back('"');
