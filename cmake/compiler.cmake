@@ -46,3 +46,6 @@ if(TOLLGATE_SANITIZE)
   # Asio recycles coroutine frames; without this a use after free of a frame goes unseen.
   add_compile_definitions(BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=0)
 endif()
+if(TOLLGATE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

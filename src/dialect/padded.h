@@ -17,7 +17,7 @@ class Padded {
       buffer.capacity = (size_ + simdjson::SIMDJSON_PADDING) * 2;
       buffer.data.reset(new char[buffer.capacity]);
     }
-    std::memcpy(buffer.data.get(), text.data(), size_);
+    text.copy(buffer.data.get(), size_);
     std::memset(buffer.data.get() + size_, 0, simdjson::SIMDJSON_PADDING);
   }
   ~Padded() {

@@ -13,6 +13,7 @@
 #include "billing/slices.h"
 #include "model/schema.h"
 #include "sql/connection.h"
+#include "unit/billing/balance_play.h"
 
 namespace tollgate::billing::test {
 
@@ -31,8 +32,6 @@ class TemporaryDirectory {
  private:
   std::string path_;
 };
-
-enum class Fault { kNone, kCommitHappensUnanswered, kCommitLost, kAway };
 
 // Lends connections of another pool; the next COMMIT meets `fault`.
 class FaultyPool final : public sql::Pool {
