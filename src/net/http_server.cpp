@@ -66,6 +66,7 @@ core::Result<void> Server::bind() {
     acceptor.set_option(tcp::acceptor::reuse_address(true));
     if (!ec) acceptor.bind(listener->endpoint, ec);
     if (ec) return core::error(core::Errc::kUnavailable, text + ": " + ec.message());
+    if (listeners_.empty()) port_ = acceptor.local_endpoint(ec).port();
     listeners_.push_back(std::move(listener));
   }
   return {};
@@ -80,11 +81,6 @@ core::Result<void> Server::listen() {
     workers_.front()->post([this, raw = listener.get()] { workers_.front()->spawn(accept_loop(*raw)); });
   }
   return {};
-}
-
-std::uint16_t Server::port() const {
-  boost::system::error_code ec;
-  return listeners_.empty() ? std::uint16_t{0} : listeners_.front()->acceptor.local_endpoint(ec).port();
 }
 
 int Server::open_connections() const {

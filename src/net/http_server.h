@@ -97,7 +97,7 @@ class Server {
 
   core::Result<void> bind();  // takes the addresses, does not listen yet
   core::Result<void> listen();
-  std::uint16_t port() const;  // of the first listener (port 0: what the kernel gave)
+  std::uint16_t port() const { return port_; }  // of the first listener (port 0: what the kernel gave)
 
   // Closes the listeners without a reset: new handshakes are dropped by a socket filter, those under way are served.
   // From then on answers carry Connection: close. Blocks the caller (not a worker) for about 100 ms.
@@ -122,6 +122,7 @@ class Server {
   std::vector<Worker*> workers_;
   Handler handler_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::uint16_t port_ = 0;
   std::atomic<bool> draining_{false};
   std::atomic<int> exchanges_{0};
 };
