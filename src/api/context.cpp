@@ -6,29 +6,10 @@
 
 #include "api/database.h"
 #include "core/config.h"
+#include "core/percent.h"
 
 namespace tollgate::api {
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      out.push_back(static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])));
-      i += 2;
-    } else {
-      out.push_back(text[i] == '+' ? ' ' : text[i]);
-    }
-  }
-  return out;
-}
 
 json::object envelope(bool success, std::string_view message) {
   json::object body;
@@ -44,8 +25,9 @@ Query::Query(std::string_view raw) {
     std::string_view part = raw.substr(0, raw.find('&'));
     raw.remove_prefix(std::min(raw.size(), part.size() + 1));
     const auto equals = part.find('=');
-    std::string value = equals == std::string_view::npos ? std::string() : percent_decoded(part.substr(equals + 1));
-    items_.emplace_back(percent_decoded(part.substr(0, equals)), std::move(value));
+    std::string value =
+        equals == std::string_view::npos ? std::string() : core::percent_decoded(part.substr(equals + 1));
+    items_.emplace_back(core::percent_decoded(part.substr(0, equals)), std::move(value));
   }
 }
 

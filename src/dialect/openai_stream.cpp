@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include "core/json_text.h"
+#include "dialect/json_walk.h"
 #include "dialect/openai_usage.h"
 #include "dialect/padded.h"
 
@@ -15,39 +16,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
   return text;
-}
-
-bool string_of(ondemand::value& value, std::string_view& text) {
-  ondemand::json_type type;
-  return value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::string &&
-         value.get_string().get(text) == simdjson::SUCCESS;
-}
-
-template <class Visit>
-void each_field(ondemand::value& value, Visit visit) {
-  ondemand::json_type type;
-  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::object) return;
-  ondemand::object object;
-  if (value.get_object().get(object) != simdjson::SUCCESS) return;
-  for (auto field : object) {
-    std::string_view key;
-    ondemand::value inner;
-    if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(inner) != simdjson::SUCCESS) return;
-    visit(key, inner);
-  }
-}
-
-template <class Visit>
-void each_element(ondemand::value& value, Visit visit) {
-  ondemand::json_type type;
-  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::array) return;
-  ondemand::array array;
-  if (value.get_array().get(array) != simdjson::SUCCESS) return;
-  for (auto element : array) {
-    ondemand::value inner;
-    if (element.get(inner) != simdjson::SUCCESS) return;
-    visit(inner);
-  }
 }
 
 }  // namespace
@@ -69,7 +37,7 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
   std::size_t choices = 0;
   bool usage_here = false;
   std::string usage_text;
-  each_field(root, [&](std::string_view key, ondemand::value& value) {
+  each_member(root, [&](std::string_view key, ondemand::value& value) {
     std::string_view text;
     if (key == "choices") {
       each_element(value, [&](ondemand::value& choice) {
@@ -77,7 +45,7 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
         std::uint64_t index = 0;
         bool finished = false;
         std::int64_t calls = 0;
-        each_field(choice, [&](std::string_view name, ondemand::value& inner) {
+        each_member(choice, [&](std::string_view name, ondemand::value& inner) {
           if (name == "index") {
             std::uint64_t number;
             if (inner.get_uint64().get(number) == simdjson::SUCCESS) index = number;
@@ -90,14 +58,14 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
           } else if (name == "text") {
             if (string_of(inner, text)) output_.add(text);
           } else if (name == "delta") {
-            each_field(inner, [&](std::string_view part, ondemand::value& piece) {
+            each_member(inner, [&](std::string_view part, ondemand::value& piece) {
               if (part == "content" || part == "reasoning_content" || part == "reasoning" || part == "refusal") {
                 ondemand::json_type type;
                 if (string_of(piece, text)) {
                   output_.add(text);
                 } else if (piece.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::array) {
                   each_element(piece, [&](ondemand::value& element) {
-                    each_field(element, [&](std::string_view label, ondemand::value& leaf) {
+                    each_member(element, [&](std::string_view label, ondemand::value& leaf) {
                       if (label == "text" && string_of(leaf, text)) output_.add(text);
                     });
                   });
@@ -105,16 +73,16 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
               } else if (part == "tool_calls") {
                 each_element(piece, [&](ondemand::value& call) {
                   ++calls;
-                  each_field(call, [&](std::string_view label, ondemand::value& function) {
+                  each_member(call, [&](std::string_view label, ondemand::value& function) {
                     if (label != "function") return;
-                    each_field(function, [&](std::string_view, ondemand::value& leaf) {
+                    each_member(function, [&](std::string_view, ondemand::value& leaf) {
                       if (string_of(leaf, text)) output_.add(text);
                     });
                   });
                 });
               } else if (part == "function_call") {
                 calls = 1;
-                each_field(piece, [&](std::string_view, ondemand::value& leaf) {
+                each_member(piece, [&](std::string_view, ondemand::value& leaf) {
                   if (string_of(leaf, text)) output_.add(text);
                 });
               } else if (part == "audio") {

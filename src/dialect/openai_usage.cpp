@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dialect/json_walk.h"
 #include "dialect/padded.h"
 
 namespace tollgate::dialect {
@@ -25,21 +26,6 @@ std::int64_t count(ondemand::value& value) {
     return real > static_cast<double>(kMost) ? kMost : static_cast<std::int64_t>(real);
   }
   return 0;
-}
-
-template <class Member>
-void each_member(ondemand::value& value, Member member) {
-  ondemand::json_type type;
-  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::object) return;
-  ondemand::object object;
-  if (value.get_object().get(object) != simdjson::SUCCESS) return;
-  for (auto field : object) {
-    std::string_view key;
-    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return;
-    ondemand::value inner;
-    if (field.value().get(inner) != simdjson::SUCCESS) return;
-    member(key, inner);
-  }
 }
 
 void read_prompt_details(ondemand::value& value, billing::Usage& usage) {

@@ -486,48 +486,40 @@ void Exchange::start(int status, std::span<const Header> headers) {
   build_head(pending_head_, status, headers, chunked_ ? "Transfer-Encoding: chunked\r\n" : "");
 }
 
-awaitable<core::Result<void>> Exchange::write(std::span<const std::string_view> pieces) {
+awaitable<core::Result<void>> Exchange::send_part(std::span<const std::string_view> pieces, bool last) {
   constexpr std::size_t kMost = 60;
-  iovec parts[kMost + 3];
-  std::size_t count = 0;
-  std::size_t payload = 0;
-  for (const auto& text : pieces) payload += text.size();
-  char size_line[24];
-  if (!pending_head_.empty()) parts[count++] = piece(pending_head_);
-  if (payload > 0) {
-    if (chunked_) {
-      auto length = std::snprintf(size_line, sizeof size_line, "%zx\r\n", payload);
-      parts[count++] = {size_line, static_cast<std::size_t>(length)};
+  for (bool first = true; first || !pieces.empty(); first = false) {
+    auto now = pieces.first(std::min(pieces.size(), kMost));
+    pieces = pieces.subspan(now.size());
+    iovec parts[kMost + 4];
+    std::size_t count = 0;
+    std::size_t payload = 0;
+    for (const auto& text : now) payload += text.size();
+    char size_line[24];
+    if (!pending_head_.empty()) parts[count++] = piece(pending_head_);
+    if (payload > 0) {
+      if (chunked_) {
+        auto length = std::snprintf(size_line, sizeof size_line, "%zx\r\n", payload);
+        parts[count++] = {size_line, static_cast<std::size_t>(length)};
+      }
+      for (const auto& text : now) parts[count++] = piece(text);
+      if (chunked_) parts[count++] = piece("\r\n");
     }
-    for (const auto& text : pieces.first(std::min(pieces.size(), kMost))) parts[count++] = piece(text);
-    if (chunked_) parts[count++] = piece("\r\n");
+    if (last && chunked_ && pieces.empty()) parts[count++] = piece("0\r\n\r\n");
+    auto sent = co_await send({parts, count});
+    pending_head_.clear();
+    if (!sent) co_return sent;
   }
-  auto sent = co_await send({parts, count});
-  pending_head_.clear();
-  co_return sent;
+  co_return core::Result<void>();
+}
+
+awaitable<core::Result<void>> Exchange::write(std::span<const std::string_view> pieces) {
+  return send_part(pieces, false);
 }
 
 awaitable<core::Result<void>> Exchange::finish(std::span<const std::string_view> last_pieces) {
   answered_ = true;
-  constexpr std::size_t kMost = 60;
-  iovec parts[kMost + 4];
-  std::size_t count = 0;
-  std::size_t payload = 0;
-  for (const auto& text : last_pieces) payload += text.size();
-  char size_line[24];
-  if (!pending_head_.empty()) parts[count++] = piece(pending_head_);
-  if (payload > 0) {
-    if (chunked_) {
-      auto length = std::snprintf(size_line, sizeof size_line, "%zx\r\n", payload);
-      parts[count++] = {size_line, static_cast<std::size_t>(length)};
-    }
-    for (const auto& text : last_pieces.first(std::min(last_pieces.size(), kMost))) parts[count++] = piece(text);
-    if (chunked_) parts[count++] = piece("\r\n");
-  }
-  if (chunked_) parts[count++] = piece("0\r\n\r\n");
-  auto sent = co_await send({parts, count});
-  pending_head_.clear();
-  co_return sent;
+  return send_part(last_pieces, true);
 }
 
 void Exchange::abort() {

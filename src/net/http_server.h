@@ -62,6 +62,7 @@ class Exchange {
  private:
   friend class Connection;
   awaitable<core::Result<void>> send(std::span<iovec> pieces);
+  awaitable<core::Result<void>> send_part(std::span<const std::string_view> pieces, bool last);
   void build_head(std::string& out, int status, std::span<const Header> headers, std::string_view framing);
 
   Connection& connection_;

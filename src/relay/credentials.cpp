@@ -1,5 +1,7 @@
 #include "relay/credentials.h"
 
+#include "core/percent.h"
+
 namespace tollgate::relay {
 namespace {
 
@@ -7,26 +9,6 @@ std::string_view trim(std::string_view text) {
   auto begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      out.push_back(static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])));
-      i += 2;
-    } else {
-      out.push_back(text[i] == '+' ? ' ' : text[i]);
-    }
-  }
-  return out;
 }
 
 // Sec-WebSocket-Protocol of browsers: "realtime, openai-insecure-api-key.sk-…". Without such an element the whole
@@ -54,8 +36,8 @@ std::optional<std::string> query_parameter(std::string_view query, std::string_v
     auto amp = query.find('&');
     auto pair = query.substr(0, amp);
     auto equals = pair.find('=');
-    if (percent_decoded(pair.substr(0, equals)) == name)
-      return equals == std::string_view::npos ? std::string() : percent_decoded(pair.substr(equals + 1));
+    if (core::percent_decoded(pair.substr(0, equals)) == name)
+      return equals == std::string_view::npos ? std::string() : core::percent_decoded(pair.substr(equals + 1));
     query = amp == std::string_view::npos ? std::string_view() : query.substr(amp + 1);
   }
   return std::nullopt;

@@ -194,6 +194,19 @@ TEST_F(Loopback, StreamsChunkedTo11AndUntilCloseTo10) {
   EXPECT_EQ(answer.find("chunked"), std::string::npos);
 }
 
+TEST_F(Loopback, WritesMorePiecesThanOneSystemCallTakes) {
+  const std::vector<std::string_view> pieces(200, "abc");
+  start([&](Exchange& exchange) -> awaitable<void> {
+    exchange.start(200, {});
+    co_await exchange.write(pieces);
+    co_await exchange.finish(pieces);
+  });
+  RawClient client(port());
+  client.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+  auto answer = client.read_until("nothing of the kind");
+  EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, 2 * 200 * 3);
+}
+
 TEST_F(Loopback, S5_ASlowClientStopsTheHandlerAndNotTheMemory) {
   std::atomic<std::size_t> written{0};
   start([&](Exchange& exchange) -> awaitable<void> {

@@ -1,0 +1,45 @@
+// Walking values of simdjson's on-demand parser: what has another type than asked for is passed over. Private to this
+// folder.
+#pragma once
+#include <simdjson.h>
+
+#include <string_view>
+
+namespace tollgate::dialect {
+
+inline bool string_of(simdjson::ondemand::value& value, std::string_view& text) {
+  simdjson::ondemand::json_type type;
+  return value.type().get(type) == simdjson::SUCCESS && type == simdjson::ondemand::json_type::string &&
+         value.get_string().get(text) == simdjson::SUCCESS;
+}
+
+// visit(name, value) for each member of an object.
+template <class Visit>
+void each_member(simdjson::ondemand::value& value, Visit visit) {
+  simdjson::ondemand::json_type type;
+  if (value.type().get(type) != simdjson::SUCCESS || type != simdjson::ondemand::json_type::object) return;
+  simdjson::ondemand::object object;
+  if (value.get_object().get(object) != simdjson::SUCCESS) return;
+  for (auto field : object) {
+    std::string_view key;
+    simdjson::ondemand::value inner;
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(inner) != simdjson::SUCCESS) return;
+    visit(key, inner);
+  }
+}
+
+// visit(value) for each element of an array.
+template <class Visit>
+void each_element(simdjson::ondemand::value& value, Visit visit) {
+  simdjson::ondemand::json_type type;
+  if (value.type().get(type) != simdjson::SUCCESS || type != simdjson::ondemand::json_type::array) return;
+  simdjson::ondemand::array array;
+  if (value.get_array().get(array) != simdjson::SUCCESS) return;
+  for (auto element : array) {
+    simdjson::ondemand::value inner;
+    if (element.get(inner) != simdjson::SUCCESS) return;
+    visit(inner);
+  }
+}
+
+}  // namespace tollgate::dialect
