@@ -40,6 +40,11 @@ endif()
 # Asio and Beast: no deprecated spellings, no header-only Boost.JSON, std coroutines.
 add_compile_definitions(BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 
+# Steps at which a test can kill the process (src/core/fault_point.h): never in what is shipped.
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_definitions(TOLLGATE_FAULT_POINTS)
+endif()
+
 if(TOLLGATE_SANITIZE)
   add_compile_options(-fsanitize=${TOLLGATE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TOLLGATE_SANITIZE})

@@ -134,7 +134,9 @@ BillingHealth Billing::health() const {
           .main_mark = ledger_->mark(),
           .stat_mark = stat_consumer_->mark(),
           .log_mark = log_consumer_->mark(),
-          .last_flush_unix_ms = ledger_->last_flush_ms()};
+          .last_flush_unix_ms = ledger_->last_flush_ms(),
+          .wallets = slices_.held(AccountKind::kWallet),
+          .keys = slices_.held(AccountKind::kToken)};
 }
 
 }  // namespace tollgate::billing

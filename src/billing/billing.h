@@ -34,6 +34,7 @@ struct BillingHealth {
   std::int64_t journal_last_seq = 0;
   std::int64_t main_mark = 0, stat_mark = 0, log_mark = 0;
   std::int64_t last_flush_unix_ms = 0;
+  Held wallets, keys;
 };
 
 // Thread-safe between start() and stop(). Pools and clock must outlive it. The schema must be there at start().

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/fault_point.h"
 #include "core/log.h"
 #include "model/log_row.h"
 #include "model/quota_data.h"
@@ -147,7 +148,10 @@ FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
   }
   if (auto moved = write_mark(db, node_, name_, {.seq = rows.back().seq, .tx = mark->tx}, now); !moved)
     return away(moved.error());
+  const bool log = kind_ == ConsumerKind::kLog;
+  core::fault_point(log ? "log.applied" : "statistics.applied");
   if (auto committed = db.commit(); !committed) return away(committed.error());
+  core::fault_point(log ? "log.committed" : "statistics.committed");
   for (const auto* row : unreadable)
     journal_.quarantine(row->seq, give_up ? applied.error().message : "unreadable", row->payload);
   position_ = rows.back().seq;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/fault_point.h"
 #include "core/log.h"
 
 namespace tollgate::billing {
@@ -404,7 +405,9 @@ bool Journal::write_group(std::deque<Operation>& group) {
     }
     if (!ok) return false;
   }
+  core::fault_point("journal.filled");
   if (!commit.run()) return false;
+  core::fault_point("journal.committed");
   next_seq_ = seq;
   last_seq_ = last;
   for (const auto& operation : group) {

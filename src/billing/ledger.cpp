@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/fault_point.h"
 #include "core/log.h"
 
 namespace tollgate::billing {
@@ -165,6 +166,7 @@ void Ledger::adopt_left_behind() {
     charge({AccountKind::kWallet, settle.user.value});
     if (settle.token_limited) charge({AccountKind::kToken, settle.token.value});
     journal_.append({RecordKind::kSettle, settle}, {});
+    core::fault_point("recovery.adopted");
   }
 }
 
@@ -280,7 +282,7 @@ void Ledger::gather_returns(WorkMap& work, bool all) {
     }
     if (!all && now - state.idle_since_ms < settings_.idle.count()) return false;
     if (work.contains(account->id) || returns >= kReturns) return false;
-    if (account->free == 0 && account->unflushed == 0 && state.amount == 0 && !unsure_) {
+    if (account->free == 0 && account->unflushed == 0 && account->amount == 0 && !unsure_) {
       state.listed = false;
       return true;
     }
@@ -289,7 +291,7 @@ void Ledger::gather_returns(WorkMap& work, bool all) {
     auto free = account->free.load();
     while (free > 0 && !account->free.compare_exchange_weak(free, 0)) {
     }
-    if (free < 0 && account->unflushed == 0 && state.amount < 0 && free == state.amount) {
+    if (free < 0 && account->unflushed == 0 && account->amount < 0 && free == account->amount) {
       account->free -= free;
     } else if (free <= 0) {
       return false;

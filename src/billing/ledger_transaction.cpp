@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "billing/ledger.h"
+#include "core/fault_point.h"
 #include "core/log.h"
 
 namespace tollgate::billing {
@@ -121,12 +122,14 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
   attempt.flushed = !rows.empty();
   if (auto written = write_mark(db, node_, kConsumer, {attempt.position, attempt.tx}, now); !written)
     return fail(written.error(), "write the mark");
+  core::fault_point(recovered_ ? "ledger.applied" : "recovery.applied");
   if (auto committed = db.commit(); !committed) {
     core::log::warn("ledger: commit: {}", committed.error().message);
     unsure_ = std::move(attempt);
     reachable_ = false;
     return Outcome::kAway;
   }
+  core::fault_point(recovered_ ? "ledger.committed" : "recovery.committed");
   reachable_ = true;
   confirm(attempt);
   work = std::move(attempt.work);
@@ -225,14 +228,13 @@ void Ledger::confirm(Attempt& attempt) {
     const auto ours = recovered_ ? work.amount_after : 0;
     if (!account && ours != 0) account = slices_.account(id);
     if (!account) continue;
-    auto& state = account->ledger;
     // The slice as it was read under lock replaces what was believed of it, so no mistake survives a transaction.
-    auto change = ours - state.amount + work.leaving + work.returning;
+    auto change = ours - account->amount + work.leaving + work.returning;
     account->unflushed -= work.leaving;
-    state.amount = ours;
+    account->amount = ours;
     account->free += change;
     if (work.wanted > 0) account->low = work.balance_after > 0 ? level(*account) / 3 : INT64_MIN;
-    if (state.amount != 0 || account->free != 0) list(account);
+    if (account->amount != 0 || account->free != 0) list(account);
   }
   position_ = attempt.position;
   tx_ = attempt.tx;
@@ -282,7 +284,7 @@ sql::Result<void> Ledger::rewind(sql::Connection& db, const Mark& mark) {
   for (const auto& account : accounts_) {
     auto found = amounts.find(account->id);
     auto amount = found == amounts.end() || !recovered_ ? 0 : found->second;
-    account->free += amount - std::exchange(account->ledger.amount, amount);
+    account->free += amount - account->amount.exchange(amount);
   }
   rewound_until_ = std::max(rewound_until_, until);
   position_ = mark.seq;

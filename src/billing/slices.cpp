@@ -106,12 +106,26 @@ void Slices::settle(Reservation& reservation, core::Quota charge) {
   reservation.token_.reset();
 }
 
+Held Slices::held(AccountKind kind) const {
+  Held sum;
+  for (std::size_t i = 0; i < kShards; ++i) {
+    auto& part = shards_[static_cast<std::size_t>(kind) * kShards + i];
+    std::lock_guard lock(part.mutex);
+    for (const auto& [id, account] : part.accounts) {
+      sum.slices += account->amount;
+      sum.unflushed += account->unflushed;
+      sum.reserved += account->amount - account->free - account->unflushed;
+    }
+  }
+  return sum;
+}
+
 void Slices::forget_empty() {
   for (auto& home : shards_) {
     std::lock_guard lock(home.mutex);
     std::erase_if(home.accounts, [](const auto& entry) {
       const auto& account = entry.second;
-      return account.use_count() == 1 && account->free == 0 && account->unflushed == 0 && account->ledger.amount == 0;
+      return account.use_count() == 1 && account->free == 0 && account->unflushed == 0 && account->amount == 0;
     });
   }
 }

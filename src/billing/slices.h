@@ -43,8 +43,9 @@ class Account {
   std::atomic<std::int64_t> low{INT64_MIN};  // below this the ledger wants to know
   std::atomic<bool> told{false};             // it knows already
 
+  std::atomic<std::int64_t> amount{0};  // the slice as `free` was computed from; the ledger writes it
+
   struct LedgerState {
-    std::int64_t amount = 0;  // the slice as `free` was computed from
     std::int64_t spent_seen = 0;
     std::uint32_t uses_seen = 0;
     std::int64_t rate_per_10s = 0;
@@ -76,6 +77,13 @@ class Reservation {
   std::int64_t amount_ = 0;
 };
 
+// What this node has of all accounts of a kind taken together.
+struct Held {
+  std::int64_t slices = 0;     // in SQL under its name
+  std::int64_t reserved = 0;   // by open requests
+  std::int64_t unflushed = 0;  // settled and not yet in SQL
+};
+
 // All accounts of this node: a sharded map, locked only when a handle is fetched.
 class Slices {
  public:
@@ -94,6 +102,9 @@ class Slices {
 
   // Called (any thread) when a slice falls below `low`. Set before the first request.
   void on_low(std::function<void(const AccountPtr&)> callback) { on_low_ = std::move(callback); }
+
+  // A sum over accounts that move meanwhile: exact when nothing does. Any thread.
+  Held held(AccountKind kind) const;
 
   // Drops accounts that nobody holds and in which nothing is left. Ledger's thread.
   void forget_empty();

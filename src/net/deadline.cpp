@@ -37,6 +37,7 @@ void Deadline::unlink() {
     wheel_->slots_[slot_] = next_;
   }
   previous_ = next_ = nullptr;
+  --wheel_->size_;
 }
 
 DeadlineWheel::~DeadlineWheel() {
@@ -59,6 +60,7 @@ void DeadlineWheel::link(Deadline& entry) {
   entry.next_ = slot;
   if (slot) slot->previous_ = &entry;
   slot = &entry;
+  ++size_;
 }
 
 void DeadlineWheel::advance(steady_clock::time_point now) {

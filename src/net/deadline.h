@@ -44,6 +44,7 @@ class DeadlineWheel {
 
   void advance(std::chrono::steady_clock::time_point now);            // fires what is due
   std::chrono::steady_clock::time_point now() const { return now_; }  // as of the last tick
+  int size() const { return size_; }
 
  private:
   friend class Deadline;
@@ -52,6 +53,7 @@ class DeadlineWheel {
 
   std::chrono::steady_clock::time_point now_;
   std::size_t at_ = 0;
+  int size_ = 0;
   std::array<Deadline*, kSlots> slots_{};
 };
 

@@ -12,12 +12,16 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 Stream::Stream(Worker& worker, tcp::socket socket) : worker_(worker), socket_(std::move(socket)) {
+  worker_.count_socket(1);
   boost::system::error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
 }
 
-Stream::~Stream() { close(); }
+Stream::~Stream() {
+  close();
+  worker_.count_socket(-1);
+}
 
 void Stream::close() {
   deadline_.clear();

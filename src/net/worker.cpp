@@ -84,7 +84,9 @@ void Worker::join() {
 void Worker::post(std::function<void()> job) { asio::post(*io_, std::move(job)); }
 
 void Worker::spawn(awaitable<void> task) {
-  asio::co_spawn(*io_, std::move(task), [](const std::exception_ptr& failure) {
+  tasks_.fetch_add(1, std::memory_order_relaxed);
+  asio::co_spawn(*io_, std::move(task), [this](const std::exception_ptr& failure) {
+    tasks_.fetch_sub(1, std::memory_order_relaxed);
     if (!failure) return;
     try {
       std::rethrow_exception(failure);
@@ -104,6 +106,8 @@ awaitable<void> Worker::tick() {
     auto now = std::chrono::steady_clock::now();
     last_tick_.store(now, std::memory_order_relaxed);
     wheel_.advance(now);
+    deadlines_.store(wheel_.size(), std::memory_order_relaxed);
+    idle_upstreams_.store(static_cast<int>(upstreams_->idle()), std::memory_order_relaxed);
     if (++turn % 100 == 0) {
       upstreams_->drop_idle(now);
       if (index_ == 0) malloc_trim(0);  // glibc keeps what closed connections leave behind

@@ -54,6 +54,14 @@ class BufferPool {
   std::vector<std::unique_ptr<char[]>> free_;
 };
 
+// What lives on a worker: for those who watch a node, and for tests that look for what was left behind.
+struct Alive {
+  int tasks = 0;  // coroutines that were spawned and have not ended
+  int sockets = 0;
+  int deadlines = 0;
+  int idle_upstreams = 0;
+};
+
 class Worker {
  public:
   Worker(int index, Resolver& resolver, const UpstreamSettings& upstream);
@@ -77,6 +85,8 @@ class Worker {
 
   // From any thread.
   std::atomic<int>& connections() { return connections_; }
+  Alive alive() const { return {tasks_, sockets_, deadlines_, idle_upstreams_}; }  // as of the last tick or so
+  void count_socket(int change) { sockets_.fetch_add(change, std::memory_order_relaxed); }
   std::chrono::steady_clock::time_point last_tick() const { return last_tick_.load(std::memory_order_relaxed); }
 
   static Worker& current();  // of the calling thread; only inside a worker
@@ -90,6 +100,7 @@ class Worker {
   BufferPool buffers_;
   Resolver& resolver_;
   std::atomic<int> connections_{0};
+  std::atomic<int> tasks_{0}, sockets_{0}, deadlines_{0}, idle_upstreams_{0};
   std::atomic<std::chrono::steady_clock::time_point> last_tick_;
   std::unique_ptr<Upstreams> upstreams_;
   // Last: destroying it destroys suspended coroutines, which touch what stands above.

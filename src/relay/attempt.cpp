@@ -1,6 +1,7 @@
 #include "relay/attempt.h"
 
 #include "billing/token_estimate.h"
+#include "core/fault_point.h"
 #include "core/log.h"
 #include "dialect/openai_answer.h"
 #include "dialect/openai_patch.h"
@@ -102,6 +103,7 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   co_await settle(request, end);
   net::Header headers[] = {{"Content-Type", "application/json"}};
   auto sent = co_await request.exchange.answer(200, headers, replaced.empty() ? text : std::string_view(replaced));
+  core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request.id, sent.error().message);
   co_return std::nullopt;
 }
@@ -165,6 +167,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   upstream.timeouts = channel.timeouts;
   upstream.verify_tls = settings.verify_tls;
 
+  core::fault_point("attempt.prepared");
   // A client that hangs up ends whatever the call waits for.
   std::function<void()> canceller;
   exchange.on_client_gone([&canceller] {
@@ -180,6 +183,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     core::log::warn("request {}: channel {}: {}", request.id, channel.id.value, answered.error().message);
     co_return dialect::upstream_unreachable(answered.error().message);
   }
+  core::fault_point("attempt.answered");
   auto call = std::move(*answered);
   exchange.on_client_gone([raw = call.get()] { raw->cancel(); });
   struct Unwatch {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/fault_point.h"
 #include "core/json_text.h"
 #include "core/log.h"
 #include "core/mask.h"
@@ -154,6 +155,7 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
   if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
   auto record = make_record(request, end, estimate);
   request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
+  core::fault_point("settle.priced");
   auto reservation = std::move(*request.reservation);
   request.reservation.reset();
   auto committed = co_await net::suspend<billing::Committed>([&](auto done) {
@@ -165,6 +167,7 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
       billing.wake_journal();
     });
   });
+  core::fault_point("settle.journaled");
   if (committed == billing::Committed::kRefused)
     core::log::error("request {}: its charge could not be journaled", request.id);
 }

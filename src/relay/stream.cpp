@@ -1,5 +1,6 @@
 #include "relay/stream.h"
 
+#include "core/fault_point.h"
 #include "core/json_edit.h"
 #include "core/log.h"
 #include "dialect/openai_stream.h"
@@ -188,6 +189,7 @@ net::awaitable<bool> StreamRelay::send_ready() {
   begin_answer();
   std::string_view pieces[] = {outbox_.text()};
   auto sent = co_await request_.exchange.write(pieces);
+  core::fault_point("stream.event");
   outbox_.clear();
   co_return bool(sent);
 }
@@ -308,6 +310,7 @@ net::awaitable<std::optional<RelayError>> StreamRelay::run() {
   begin_answer();
   std::string_view pieces[] = {outbox_.text(), kDone};
   auto sent = co_await request_.exchange.finish(pieces);
+  core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request_.id, sent.error().message);
   co_return std::nullopt;
 }
