@@ -10,6 +10,8 @@
 namespace tollgate::billing {
 namespace {
 
+constexpr std::size_t kReserveBytes = 64U << 20U;  // more than the journal's log ever holds
+
 core::Quota shown(sql::Pool& pool, const Slices& slices, AccountId id, core::Quota column) {
   auto lease = pool.lease();
   if (!lease) return column;
@@ -35,6 +37,9 @@ BillingSettings BillingSettings::of(const core::Config& config) {
   settings.data_dir = config.text("TOLLGATE_DATA_DIR");
   settings.power_safe = config.text("TOLLGATE_JOURNAL_SYNC") == "power";
   settings.journal_keep = config.duration("TOLLGATE_JOURNAL_KEEP");
+  settings.reserve_bytes = kReserveBytes;
+  settings.max_backlog_bytes = static_cast<std::size_t>(config.integer("TOLLGATE_JOURNAL_MAX_MB")) << 20U;
+  settings.journal_required = config.boolean("TOLLGATE_JOURNAL_REQUIRED");
   // A transaction costs about the same for one charge and for hundreds: a short pause between two gathers them.
   settings.ledger.rhythm = std::chrono::milliseconds(25);
   if (config.boolean("BATCH_UPDATE_ENABLED"))
@@ -49,7 +54,12 @@ core::Result<std::unique_ptr<Billing>> Billing::open(BillingSettings settings, s
                                                      const core::Clock& clock) {
   // The journal first: it holds the lock on the directory.
   auto journal = Journal::open(
-      {.directory = settings.data_dir, .power_safe = settings.power_safe, .keep = settings.journal_keep}, clock);
+      {.directory = settings.data_dir,
+       .power_safe = settings.power_safe,
+       .keep = settings.journal_keep,
+       .reserve_bytes = settings.reserve_bytes,
+       .max_backlog_bytes = settings.max_backlog_bytes},
+      clock);
   if (!journal) return journal.error();
   auto node = open_node(settings.data_dir);
   if (!node) return node.error();
@@ -61,11 +71,10 @@ core::Result<std::unique_ptr<Billing>> Billing::open(BillingSettings settings, s
   self.ledger_ =
       std::make_unique<Ledger>(id, self.settings_.ledger, *self.journal_, self.slices_, self.main_, self.clock_);
   self.stat_consumer_ =
-      std::make_unique<FlushConsumer>(ConsumerKind::kStatistics, id, *self.journal_, self.main_, self.clock_, rhythm);
+      std::make_unique<FlushConsumer>(Consumer::kStatistics, id, *self.journal_, self.main_, self.clock_, rhythm);
   self.log_consumer_ =
-      std::make_unique<FlushConsumer>(ConsumerKind::kLog, id, *self.journal_, self.log_, self.clock_, rhythm);
+      std::make_unique<FlushConsumer>(Consumer::kLog, id, *self.journal_, self.log_, self.clock_, rhythm);
   self.journal_->on_commit([&self] {
-    self.journal_->applied(std::min({self.ledger_->mark(), self.stat_consumer_->mark(), self.log_consumer_->mark()}));
     self.ledger_->wake();
     self.stat_consumer_->wake();
     self.log_consumer_->wake();
@@ -125,11 +134,18 @@ core::Result<void> Billing::set_token_balance(core::TokenId token, core::Quota w
   return set(main_, {AccountKind::kToken, token.value}, wanted);
 }
 
+bool Billing::can_charge() const {
+  bool sql_away = !ledger_->reachable();
+  if (!journal_->has_room(sql_away)) return false;
+  return journal_->writable() || !sql_away || !settings_.journal_required;
+}
+
 BillingHealth Billing::health() const {
   return {.recovered = ledger_->recovered(),
           .journal_writable = journal_->writable(),
           .sql_reachable = ledger_->reachable(),
           .journal_queued = journal_->queued(),
+          .journal_backlog_bytes = journal_->backlog_bytes(),
           .journal_last_seq = journal_->last_seq(),
           .main_mark = ledger_->mark(),
           .stat_mark = stat_consumer_->mark(),

@@ -21,6 +21,9 @@ struct BillingSettings {
   std::string data_dir = ".";
   bool power_safe = false;                                         // TOLLGATE_JOURNAL_SYNC=power
   std::chrono::milliseconds journal_keep = std::chrono::hours(1);  // TOLLGATE_JOURNAL_KEEP
+  std::size_t reserve_bytes = 0;                                   // of the disk, for the day it is full
+  std::size_t max_backlog_bytes = 1U << 30U;                       // TOLLGATE_JOURNAL_MAX_MB
+  bool journal_required = false;                                   // TOLLGATE_JOURNAL_REQUIRED
   LedgerSettings ledger = {};
 
   static BillingSettings of(const core::Config& config);
@@ -31,6 +34,7 @@ struct BillingHealth {
   bool journal_writable = true;  // false: records wait in memory
   bool sql_reachable = true;     // as the last ledger transaction found it
   std::size_t journal_queued = 0;
+  std::uint64_t journal_backlog_bytes = 0;  // not in SQL yet, as of the last few seconds
   std::int64_t journal_last_seq = 0;
   std::int64_t main_mark = 0, stat_mark = 0, log_mark = 0;
   std::int64_t last_flush_unix_ms = 0;
@@ -58,6 +62,10 @@ class Billing {
   AccountPtr wallet(core::UserId user) { return slices_.account({AccountKind::kWallet, user.value}); }
   AccountPtr key_limit(core::TokenId token) { return slices_.account({AccountKind::kToken, token.value}); }
 
+  // Whether what is charged from now on will find a place: the journal's disk, the database, or memory with room left.
+  // Asked before a request is admitted. No lock.
+  bool can_charge() const;
+
   // `key_limit` is null for keys without a limit. nullopt: acquire() decides.
   std::optional<Reservation> try_reserve(const AccountPtr& wallet, const AccountPtr& key_limit, core::Quota amount) {
     return slices_.try_reserve(wallet, key_limit, amount);
@@ -83,6 +91,9 @@ class Billing {
   // The shown balance becomes `wanted`, whatever nodes hold. kNotFound without the row.
   core::Result<void> set_user_balance(core::UserId user, core::Quota wanted);
   core::Result<void> set_token_balance(core::TokenId token, core::Quota wanted);
+
+  // See Journal::on_disk_low; set before start().
+  void on_disk_low(std::function<void(bool)> callback) { journal_->on_disk_low(std::move(callback)); }
 
   BillingHealth health() const;
   const Node& node() const { return node_; }

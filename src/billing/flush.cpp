@@ -61,10 +61,10 @@ bool is_poison(const sql::Error& error) {
   return error.cls == sql::ErrorClass::kData || error.cls == sql::ErrorClass::kDuplicate;
 }
 
-FlushConsumer::FlushConsumer(ConsumerKind kind, std::string node, Journal& journal, sql::Pool& pool,
+FlushConsumer::FlushConsumer(Consumer kind, std::string node, Journal& journal, sql::Pool& pool,
                              const core::Clock& clock, std::chrono::milliseconds rhythm)
     : kind_(kind),
-      name_(kind == ConsumerKind::kLog ? "log" : "stat"),
+      name_(kind == Consumer::kLog ? "log" : "stat"),
       node_(std::move(node)),
       journal_(journal),
       pool_(pool),
@@ -87,6 +87,11 @@ FlushConsumer::Step FlushConsumer::step() {
   }
   if (known_ && rows->empty()) return Step::kIdle;
   return apply(*rows);
+}
+
+void FlushConsumer::move_to(std::int64_t position) {
+  position_ = position;
+  journal_.applied(kind_, position);
 }
 
 FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
@@ -112,7 +117,7 @@ FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
       core::log::error("flush {}: J-REWIND: the database went back from {} to {}; kept records are applied again",
                        name_, position_.load(), mark->seq);
     if (auto committed = db.commit(); !committed) return away(committed.error());
-    position_ = mark->seq;
+    move_to(mark->seq);
     known_ = true;
     return Step::kMoved;
   }
@@ -129,7 +134,7 @@ FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
     else
       unreadable.push_back(&row);
   }
-  auto applied = kind_ == ConsumerKind::kLog ? apply_log(db, records) : apply_statistics(db, records);
+  auto applied = kind_ == Consumer::kLog ? apply_log(db, records) : apply_statistics(db, records);
   const bool give_up = !applied && is_poison(applied.error()) && rows.size() == 1;
   if (give_up) {
     core::log::error("flush {}: J-POISON: record {}: {}", name_, rows.front().seq, applied.error().message);
@@ -148,13 +153,13 @@ FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
   }
   if (auto moved = write_mark(db, node_, name_, {.seq = rows.back().seq, .tx = mark->tx}, now); !moved)
     return away(moved.error());
-  const bool log = kind_ == ConsumerKind::kLog;
+  const bool log = kind_ == Consumer::kLog;
   core::fault_point(log ? "log.applied" : "statistics.applied");
   if (auto committed = db.commit(); !committed) return away(committed.error());
   core::fault_point(log ? "log.committed" : "statistics.committed");
   for (const auto* row : unreadable)
     journal_.quarantine(row->seq, give_up ? applied.error().message : "unreadable", row->payload);
-  position_ = rows.back().seq;
+  move_to(rows.back().seq);
   batch_limit_ = std::min(kBatch, batch_limit_ * 2);
   return Step::kMoved;
 }
@@ -226,7 +231,8 @@ void FlushConsumer::run() {
     if (stopping_ && (result == Step::kIdle || std::chrono::steady_clock::now() >= deadline_)) return;
     if (result == Step::kMoved) {
       pause = std::chrono::milliseconds(100);
-      if (rhythm_.count() > 0 && !stopping_) wake_.wait_for(lock, rhythm_, [this] { return stopping_; });
+      if (rhythm_.count() > 0 && !stopping_) 
+        wake_.wait_for(lock, rhythm_, [this] { return stopping_ || !journal_.writable(); });
       continue;
     }
     if (result == Step::kAway) {

@@ -33,12 +33,10 @@ sql::Result<void> insert_quarantine(sql::Connection& db, std::string_view node, 
 // kData, kDuplicate: the record is at fault, and waiting does not help.
 bool is_poison(const sql::Error& error);
 
-enum class ConsumerKind { kStatistics, kLog };
-
 // step() moves one batch and may be driven by hand; start() drives it on a thread.
 class FlushConsumer {
  public:
-  FlushConsumer(ConsumerKind kind, std::string node, Journal& journal, sql::Pool& pool, const core::Clock& clock,
+  FlushConsumer(Consumer kind, std::string node, Journal& journal, sql::Pool& pool, const core::Clock& clock,
                 std::chrono::milliseconds rhythm);
   ~FlushConsumer();
 
@@ -52,11 +50,12 @@ class FlushConsumer {
 
  private:
   Step apply(const std::vector<JournalRow>& rows);
+  void move_to(std::int64_t position);
   sql::Result<void> apply_log(sql::Connection& db, const std::vector<Record>& records);
   sql::Result<void> apply_statistics(sql::Connection& db, const std::vector<Record>& records);
   void run();
 
-  ConsumerKind kind_;
+  Consumer kind_;
   std::string name_;
   std::string node_;
   Journal& journal_;

@@ -1,6 +1,8 @@
-// The journal: one SQLite file in the data directory that holds every charge until the shared database has it, and for
-// a while after. Written by one thread in groups; read by the flush consumers through connections of their own.
+// The journal: holds every charge on disk until the shared database has it, and for a while after. Written by one thread
+// in groups; read by the flush consumers through connections of their own. While the disk takes nothing, rows are
+// numbered all the same and wait in memory, from where the consumers read them.
 #pragma once
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -13,49 +15,44 @@
 #include <unordered_set>
 #include <vector>
 
+#include "billing/journal_file.h"
 #include "billing/record.h"
 #include "core/clock.h"
 #include "core/result.h"
-
-struct sqlite3;
 
 namespace tollgate::billing {
 
 // What became of an appended record.
 enum class Committed {
   kOnDisk,
-  kInMemory,  // the disk takes nothing at the moment: the record waits in memory and is written when it does
+  kInSql,     // the disk takes nothing, but every consumer has applied it
+  kInMemory,  // neither disk nor database took it in time: it waits, and is lost if the process is killed now
   kRefused,   // memory is full as well, or the journal is closed: the record is lost (logged)
 };
 
-struct JournalRow {
-  std::int64_t seq = 0;
-  std::int64_t prev = 0;  // seq of the row before it, 0 for the first ever
-  std::int64_t at = 0;    // unix ms
-  std::string payload;
-};
+// Who reads the journal; each says how far it is (docs/balances.md).
+enum class Consumer : std::size_t { kMain, kStatistics, kLog };
 
 struct JournalSettings {
   std::string directory;                                   // the data directory; the file is <directory>/journal.db
   bool power_safe = false;                                 // TOLLGATE_JOURNAL_SYNC=power: fsync per group
   std::chrono::milliseconds keep = std::chrono::hours(1);  // TOLLGATE_JOURNAL_KEEP
-  std::size_t max_queued_bytes = 64U << 20U;
+  std::size_t reserve_bytes = 0;                           // of the disk, given up when it is full
+  std::size_t max_memory_bytes = 64U << 20U;               // rows that are not on disk; from here on nothing is admitted
+  std::size_t max_backlog_bytes = 1U << 30U;               // TOLLGATE_JOURNAL_MAX_MB: rows that are not in SQL
 };
 
-// A reader of its own, one thread at a time; reads whole batches and holds no read transaction between them.
+// A reader of its own, one thread at a time; holds no read transaction between two calls.
 class JournalReader {
  public:
-  ~JournalReader();
-  JournalReader(JournalReader&& other) noexcept : db_(other.db_) { other.db_ = nullptr; }
-  JournalReader& operator=(JournalReader&&) = delete;
-
-  // Rows with seq > after, ascending.
+  // Rows with seq > after, ascending: those on disk, then those in memory.
   core::Result<std::vector<JournalRow>> read(std::int64_t after, std::size_t limit);
 
  private:
   friend class Journal;
-  explicit JournalReader(sqlite3* db) : db_(db) {}
-  sqlite3* db_;
+  JournalReader(JournalConnection file, class Journal& journal) : file_(std::move(file)), journal_(&journal) {}
+  JournalConnection file_;
+  Journal* journal_;
 };
 
 // Thread-safe but for open, start and stop.
@@ -63,18 +60,17 @@ class Journal {
  public:
   using Done = std::function<void(Committed)>;
 
-  // Locks the directory against a second process (kConflict), opens or creates the file. A file that fails its check is
-  // kept as journal.damaged-<time>.db and its readable rows are carried over.
+  // As JournalFile::open().
   static core::Result<std::unique_ptr<Journal>> open(const JournalSettings& settings, const core::Clock& clock);
   ~Journal();  // as stop()
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  void start();  // writer and checkpoint threads; without it commit_queued() must be called by hand
+  void start();  // writer and housekeeping threads; without it commit_queued() must be called by hand
   void stop();   // commits what is queued, joins, closes
 
-  // Queues a record; `done` is called on the writer's thread after its group is committed. Drops the in-flight row of
-  // the same request id in the same group.
+  // Queues a record; `done` is called once, on the writer's thread, when its group is committed, and after 2 s at the
+  // latest. Drops the in-flight row of the same request id in the same group.
   // With wake = false the writer is told by a later wake(): who appends several in a row tells it once.
   void append(const Record& record, Done done, bool wake = true);
   void wake();
@@ -87,53 +83,67 @@ class Journal {
   core::Result<JournalReader> reader();
   void quarantine(std::int64_t seq, std::string error, std::string payload);
 
-  // Rows up to `seq` are in SQL for every consumer; they go when they are older than `keep`.
-  void applied(std::int64_t seq) { applied_ = seq; }
+  // Rows up to `seq` are in SQL as far as `consumer` goes. Those of all three go when they are older than `keep`.
+  void applied(Consumer consumer, std::int64_t seq);
 
-  std::int64_t last_seq() const { return last_seq_; }             // of the last committed row, 0 without any
+  std::int64_t last_seq() const { return last_seq_; }             // of the last numbered row, 0 without any
   std::int64_t first_seq_of_start() const { return first_seq_; }  // every record of this process is ≥ this
   std::size_t queued() const;
   bool writable() const { return writable_; }
+  // Whether charges to come will find a place. `sql_away`: nothing leaves at the moment, so the backlog only grows.
+  bool has_room(bool sql_away) const;
+  std::uint64_t backlog_bytes() const { return backlog_bytes_; }
   // Called on the writer's thread after each group with records in it.
   void on_commit(std::function<void()> callback) { on_commit_ = std::move(callback); }
+  // Called on the housekeeping thread when less than twice the reserve is free on the disk, and when it is again.
+  void on_disk_low(std::function<void(bool low)> callback) { on_disk_low_ = std::move(callback); }
 
-  // One group; what the writer thread does in a loop. False: nothing was queued or the disk refused.
+  // One group; what the writer thread does in a loop. False: nothing was queued.
   bool commit_queued();
 
  private:
+  friend class JournalReader;
   struct Operation;
-  Journal(const JournalSettings& settings, const core::Clock& clock);
-  core::Result<void> open_file();
-  bool set_aside_damaged();
+  struct MemoryRow;
+  struct Memory;
+  Journal(const JournalSettings& settings, const core::Clock& clock, std::unique_ptr<JournalFile> file);
   void push(Operation operation, bool wake = true);
-  bool write_group(std::deque<Operation>& group);
-  bool delete_applied();
+  bool write_group(const std::deque<Operation>& group);
+  void keep_in_memory(std::deque<Operation> group, std::int64_t now);
+  void move_to_disk(std::int64_t now);
+  bool write_from_memory(std::vector<std::string>& gone);
+  void answer_waiting(std::int64_t now);
+  void release(std::size_t bytes);
+  std::int64_t applied_by_all() const;
   void run_writer();
-  void run_checkpoints();
+  void run_housekeeping();
 
-  struct Files;
   JournalSettings settings_;
   const core::Clock& clock_;
-  std::unique_ptr<Files> files_;
+  std::unique_ptr<JournalFile> file_;
+  std::unique_ptr<Memory> memory_;
   std::mutex commit_mutex_;  // one group at a time
-  std::deque<Operation> failed_;
-  std::int64_t failing_since_ms_ = 0;
-  std::unordered_set<std::string> inflight_ids_;
+  std::int64_t next_try_ms_ = 0;
+  std::unordered_set<std::string> inflight_ids_;  // a superset of the rows on disk
+  std::vector<std::string> removals_;             // in-flight rows to drop once the disk takes it
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable stop_checkpoints_;
+  std::condition_variable stop_housekeeping_;
   std::deque<Operation> queue_;
-  std::size_t queued_bytes_ = 0;
+  std::atomic<std::size_t> held_bytes_{0};  // in the queue and in memory
   bool stopping_ = false;
   bool closed_ = false;
+  bool progress_ = false;  // a consumer moved on while rows are in memory
   std::atomic<std::int64_t> last_seq_{0};
-  std::atomic<std::int64_t> applied_{0};
+  std::array<std::atomic<std::int64_t>, 3> applied_{};
   std::int64_t first_seq_ = 0;
   std::int64_t next_seq_ = 0;
   std::int64_t deleted_at_ms_ = 0;
   std::atomic<bool> writable_{true};
+  std::atomic<std::uint64_t> backlog_bytes_{0};
   std::function<void()> on_commit_;
-  std::thread writer_, checkpoints_;
+  std::function<void(bool)> on_disk_low_;
+  std::thread writer_, housekeeping_;
 };
 
 }  // namespace tollgate::billing

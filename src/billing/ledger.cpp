@@ -115,13 +115,13 @@ Ledger::Step Ledger::recover_step() {
   WorkMap work;
   const bool old_rows = !rows->empty() && rows->front().seq < journal_.first_seq_of_start();
   if (mark_known_ && !old_rows) {
-    adopt_left_behind();
     auto lease = pool_.lease();
-    auto held = lease ? (*lease)->query(
+    auto adopted = lease ? adopt_left_behind(**lease) : sql::Result<void>(lease.error());
+    auto held = adopted ? (*lease)->query(
                             "SELECT kind, account_id FROM tg_slices WHERE node_id = ?"
                             " ORDER BY kind, account_id LIMIT 400",
                             {std::string_view(node_)})
-                      : sql::Result<std::vector<sql::Row>>(lease.error());
+                      : sql::Result<std::vector<sql::Row>>(adopted.error());
     if (!held) {
       reachable_ = false;
       core::log::warn("ledger: {}", held.error().message);
@@ -148,10 +148,12 @@ Ledger::Step Ledger::recover_step() {
   return Step::kAway;
 }
 
-void Ledger::adopt_left_behind() {
-  for (auto& left : std::exchange(left_behind_, {})) {
-    auto& settle = left.settle;
-    if (!left.begun || !settings_.charge_inflight) {
+sql::Result<void> Ledger::adopt_left_behind(sql::Connection& db) {
+  for (; !left_behind_.empty(); left_behind_.pop_back()) {
+    auto& settle = left_behind_.back().settle;
+    auto charged = db.query("SELECT 1 FROM tg_once WHERE k = ?", {std::string_view(settled_key(settle))});
+    if (!charged) return charged.error();
+    if (!left_behind_.back().begun || !settings_.charge_inflight || !charged->empty()) {
       journal_.inflight_remove(settle.log.request_id);
       continue;
     }
@@ -168,6 +170,7 @@ void Ledger::adopt_left_behind() {
     journal_.append({RecordKind::kSettle, settle}, {});
     core::fault_point("recovery.adopted");
   }
+  return {};
 }
 
 Ledger::Step Ledger::work_step(bool closing) {
@@ -178,7 +181,7 @@ Ledger::Step Ledger::work_step(bool closing) {
   if (closing) journal_.commit_queued();
   auto now = clock_.unix_millis();
   bool due = closing || !work.empty() || settings_.rhythm.count() == 0 || now >= next_flush_ms_ ||
-             batch_limit_ < kBatch || unsure_;
+             batch_limit_ < kBatch || unsure_ || !journal_.writable();
   std::vector<JournalRow> rows;
   // The rhythm waits only while little waits.
   if (auto read = read_rows())
@@ -400,7 +403,7 @@ void Ledger::run() {
       wake_.wait_for(lock, closing ? std::chrono::milliseconds(100) : pause, [&] { return stopping_ && !closing; });
       pause = std::min(pause * 2, std::chrono::milliseconds(5000));
     } else {
-      auto pressing = [this] { return urgent_ || stopping_; };
+      auto pressing = [this] { return urgent_ || stopping_ || (work_ && !journal_.writable()); };
       wake_.wait_for(lock, std::chrono::milliseconds(kTickMs), [&] { return work_ || pressing(); });
       // Charges wait for their rhythm, requests do not.
       auto early = std::chrono::milliseconds(next_flush_ms_ - clock_.unix_millis());

@@ -43,6 +43,9 @@ struct LedgerSettings {
   bool charge_inflight = true;  // tg.recover_inflight: begun streams of a crashed process are charged
 };
 
+// The row of tg_once that says: this request is charged, whatever the in-flight row of it says that is still on disk.
+std::string settled_key(const SettleRecord& settle);
+
 // step() runs at most one transaction and may be driven by hand; start() drives it on a thread. acquire() and the
 // getters: any thread.
 class Ledger {
@@ -116,13 +119,15 @@ class Ledger {
   sql::Result<void> lock_and_apply(sql::Connection& db, WorkMap& work);
   sql::Result<void> rewind(sql::Connection& db, const Mark& mark);
   sql::Result<void> apply_one(sql::Connection& db, AccountId id, Work& work);
+  sql::Result<void> note_settled(sql::Connection& db, const std::vector<JournalRow>& rows, std::int64_t now);
   void confirm(Attempt& attempt);
+  void move_to(std::int64_t position, std::int64_t tx);
   void undo(Attempt& attempt);
   void answer_waiters(const WorkMap& work);
   void fail_waiters();
   Step recover_step();
   void list(const AccountPtr& account);
-  void adopt_left_behind();
+  sql::Result<void> adopt_left_behind(sql::Connection& db);
   void run();
   bool find_poison(std::vector<JournalRow>& rows);
 

@@ -84,9 +84,12 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
     return Outcome::kAgain;
   }
   if (!mark_known_) {
-    position_ = mark->seq;
-    tx_ = mark->tx;
+    move_to(mark->seq, mark->tx);
     mark_known_ = true;
+    if (mark->seq >= journal_.first_seq_of_start())
+      core::log::error("ledger: J-CLOCK: this process numbers its charges from {}, the database has them up to {}: the"
+                       " clock went back and the data directory is an old copy; charges up to that number are lost",
+                       journal_.first_seq_of_start(), mark->seq);
     undo(attempt);
     // The row may be new: keep it.
     if (auto kept = db.commit(); !kept) return fail(kept.error(), "make the mark");
@@ -117,6 +120,7 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
       return fail(kept.error(), "quarantine");
     journal_.quarantine(rows[i].seq, why, rows[i].payload);
   }
+  if (auto noted = note_settled(db, rows, now); !noted) return fail(noted.error(), "note what is settled");
   attempt.tx = mark->tx + 1;
   attempt.position = rows.empty() ? mark->seq : std::max(mark->seq, rows.back().seq);
   attempt.flushed = !rows.empty();
@@ -236,9 +240,31 @@ void Ledger::confirm(Attempt& attempt) {
     if (work.wanted > 0) account->low = work.balance_after > 0 ? level(*account) / 3 : INT64_MIN;
     if (account->amount != 0 || account->free != 0) list(account);
   }
-  position_ = attempt.position;
-  tx_ = attempt.tx;
+  move_to(attempt.position, attempt.tx);
   if (attempt.flushed) last_flush_ms_ = clock_.unix_millis();
+}
+
+void Ledger::move_to(std::int64_t position, std::int64_t tx) {
+  position_ = position;
+  tx_ = tx;
+  journal_.applied(Consumer::kMain, position);
+}
+
+std::string settled_key(const SettleRecord& settle) { return "settled:" + settle.log.request_id; }
+
+sql::Result<void> Ledger::note_settled(sql::Connection& db, const std::vector<JournalRow>& rows, std::int64_t now) {
+  for (const auto& row : rows) {
+    if (!row.inflight_left) continue;
+    auto record = decode(row.payload);
+    if (!record || record->kind != RecordKind::kSettle) continue;
+    auto key = settled_key(record->settle);
+    auto there = db.query("SELECT 1 FROM tg_once WHERE k = ?", {std::string_view(key)});
+    if (!there) return there.error();
+    if (!there->empty()) continue;
+    auto done = db.execute("INSERT INTO tg_once(k, at, result) VALUES(?, ?, '')", {std::string_view(key), now});
+    if (!done) return done.error();
+  }
+  return {};
 }
 
 void Ledger::undo(Attempt& attempt) {
@@ -287,8 +313,7 @@ sql::Result<void> Ledger::rewind(sql::Connection& db, const Mark& mark) {
     account->free += amount - account->amount.exchange(amount);
   }
   rewound_until_ = std::max(rewound_until_, until);
-  position_ = mark.seq;
-  tx_ = mark.tx;
+  move_to(mark.seq, mark.tx);
   return {};
 }
 

@@ -32,6 +32,8 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_ADMIN_TOKEN", .secret = true, .meaning = "bearer token (16 characters or more) for /-/ and /metrics on the main port"},
   {.name = "TOLLGATE_JOURNAL_SYNC", .type = kChoice, .fallback = "process", .choices = "process|power", .meaning = "what a journaled charge survives: the process, or a power cut"},
   {.name = "TOLLGATE_JOURNAL_KEEP", .type = kDuration, .fallback = "1h", .meaning = "how long applied journal rows are kept"},
+  {.name = "TOLLGATE_JOURNAL_MAX_MB", .type = kInt, .fallback = "1024", .min = 1, .max = 1'000'000, .meaning = "charges that wait for the database, MiB; while it is away nothing more is admitted beyond"},
+  {.name = "TOLLGATE_JOURNAL_REQUIRED", .type = kBool, .fallback = "false", .meaning = "with the journal's disk and the database both away, refuse charged requests at once instead of keeping charges in memory"},
   {.name = "BATCH_UPDATE_ENABLED", .type = kBool, .fallback = "false", .meaning = "flush charges to SQL every BATCH_UPDATE_INTERVAL instead of at once"},
   {.name = "BATCH_UPDATE_INTERVAL", .type = kInt, .fallback = "5", .min = 1, .max = 3600, .meaning = "seconds"},
   {.name = "SYNC_FREQUENCY", .type = kInt, .fallback = "60", .min = 1, .max = 86400, .meaning = "seconds between full reloads of channels and options"},

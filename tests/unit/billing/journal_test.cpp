@@ -113,7 +113,8 @@ TEST(Journal, AppliedRowsGoAfterTheyWereKeptLongEnough) {
   auto journal = Journal::open({.directory = data.path(), .keep = std::chrono::minutes(1)}, clock);
   for (int i = 0; i < 10; ++i) (*journal)->append(record(i), {});
   (*journal)->commit_queued();
-  (*journal)->applied((*journal)->last_seq());
+  for (auto consumer : {Consumer::kMain, Consumer::kStatistics, Consumer::kLog})
+    (*journal)->applied(consumer, (*journal)->last_seq());
   clock.advance(std::chrono::seconds(30));
   (*journal)->commit_queued();
   EXPECT_EQ(all_rows(**journal).size(), 10U);
