@@ -15,12 +15,12 @@
 #include <thread>
 
 #include "app/command_line.h"
+#include "app/node_health.h"
 #include "app/secrets.h"
 #include "app/version.h"
 #include "app/web.h"
 #include "billing/bpe.h"
 #include "core/config.h"
-#include "core/json_text.h"
 #include "core/log.h"
 #include "model/schema.h"
 #include "net/resolver.h"
@@ -120,7 +120,17 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
   settings.commit_head = config.duration("TOLLGATE_SSE_COMMIT");
   settings.version = reported_version(config);
+  settings.limits = relay::measured_limits();
+  if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
+  if (auto limit = megabytes("TOLLGATE_MEMORY_LIMIT_MB")) settings.limits.memory_bytes = limit;
+  settings.limits.lag = config.duration("TOLLGATE_MAX_LOOP_LAG");
   return settings;
+}
+
+bool on_one_disk(const std::string& a, const std::string& b) {
+  struct stat first{};
+  struct stat second{};
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev;
 }
 
 core::log::Settings log_settings(const core::Config& config) {
@@ -211,6 +221,7 @@ void block_signals() {
   sigaddset(&set, SIGINT);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of that write, not the end of the process
 }
 
 // Lets running requests finish: new ones are still served on open connections, each further answer closes its own. A
@@ -308,6 +319,10 @@ int serve(const core::Config& config) {
     return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", opened.error().message,
                  "one process at a time uses a data directory");
   auto billing = std::move(*opened);
+  // Logs give way to charges where both are on one disk.
+  billing->on_disk_low([shared = on_one_disk(data_dir, log_settings(config).directory)](bool low) {
+    if (shared) core::log::pause_files(low);
+  });
 
   // Channels, options, prices.
   relay::SnapshotHolder snapshots;
@@ -361,14 +376,16 @@ int serve(const core::Config& config) {
   };
   health.ready = [&]() -> std::string { return server.draining() ? "draining" : ""; };
   health.detail = [&]() -> std::string {
-    auto money = billing->health();
-    return fmt::format(
-        "{{\"version\":{},\"draining\":{},\"connections\":{},\"requests\":{},\"sql_reachable\":{},\"recovered\":{},"
-        "\"journal\":{{\"writable\":{},\"queued\":{},\"last_seq\":{},\"main_mark\":{},\"stat_mark\":{},\"log_mark\":{}}"
-        "}}}",
-        core::json_string(reported_version(config)), server.draining(), server.open_connections(),
-        server.open_exchanges(), money.sql_reachable, money.recovered, money.journal_writable, money.journal_queued,
-        money.journal_last_seq, money.main_mark, money.stat_mark, money.log_mark);
+    net::Alive alive;
+    for (const auto& worker : workers) alive += worker->alive();
+    return to_json({.version = reported_version(config),
+                    .draining = server.draining(),
+                    .connections = server.open_connections(),
+                    .requests = server.open_exchanges(),
+                    .relayed = relay.admission().open(),
+                    .overloaded = relay.admission().refused(),
+                    .money = billing->health(),
+                    .alive = alive});
   };
   web = std::make_unique<Web>(relay, api, api_threads, std::move(health), config.text("TOLLGATE_ADMIN_TOKEN"),
                               reported_version(config));

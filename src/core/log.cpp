@@ -23,6 +23,11 @@ std::shared_ptr<spdlog::logger>& logger() {
   return instance;
 }
 
+std::shared_ptr<spdlog::sinks::sink>& file_sink() {
+  static std::shared_ptr<spdlog::sinks::sink> instance;
+  return instance;
+}
+
 spdlog::level::level_enum native(Level level) {
   switch (level) {
     case Level::kDebug: return spdlog::level::debug;
@@ -43,8 +48,9 @@ std::string open(const Settings& settings) {
     try {
       std::filesystem::create_directories(settings.directory);
       auto path = std::filesystem::path(settings.directory) / (settings.file_name + ".log");
-      sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), settings.max_bytes,
-                                                                             settings.keep_files));
+      file_sink() = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), settings.max_bytes,
+                                                                           settings.keep_files);
+      sinks.push_back(file_sink());
     } catch (const std::exception& failure) {
       warning = "log directory " + settings.directory +
                 " cannot be written, logging to standard output only: " + failure.what();
@@ -65,5 +71,9 @@ void write(Level level, std::string_view line) {
 }
 
 void flush() { logger()->flush(); }
+
+void pause_files(bool pause) {
+  if (auto file = file_sink()) file->set_level(pause ? spdlog::level::off : spdlog::level::trace);
+}
 
 }  // namespace tollgate::core::log

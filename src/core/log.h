@@ -23,6 +23,8 @@ std::string open(const Settings& settings);
 bool enabled(Level level);
 void write(Level level, std::string_view line);
 void flush();
+// Stops and resumes writing to files: standard output goes on. For a disk that has little room left.
+void pause_files(bool pause);
 
 template <class... A>
 void debug(fmt::format_string<A...> format, A&&... args) {

@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <boost/asio.hpp>
 #include <thread>
 
@@ -105,6 +106,7 @@ awaitable<void> Worker::tick() {
     if (ec) co_return;
     auto now = std::chrono::steady_clock::now();
     last_tick_.store(now, std::memory_order_relaxed);
+    note_lag(now - timer.expiry(), turn);
     wheel_.advance(now);
     deadlines_.store(wheel_.size(), std::memory_order_relaxed);
     idle_upstreams_.store(static_cast<int>(upstreams_->idle()), std::memory_order_relaxed);
@@ -113,6 +115,13 @@ awaitable<void> Worker::tick() {
       if (index_ == 0) malloc_trim(0);  // glibc keeps what closed connections leave behind
     }
   }
+}
+
+void Worker::note_lag(std::chrono::steady_clock::duration late, unsigned turn) {
+  lags_[turn % lags_.size()] = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(late).count());
+  auto sorted = lags_;
+  std::nth_element(sorted.begin(), sorted.begin() + sorted.size() / 2, sorted.end());
+  lag_ms_.store(sorted[sorted.size() / 2], std::memory_order_relaxed);
 }
 
 awaitable<void> sleep_for(std::chrono::milliseconds time) {

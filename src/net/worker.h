@@ -1,6 +1,7 @@
 // A network thread: one io_context, its time limits, its buffers, its upstream connections. Everything a worker owns is
 // touched on its thread only, except what says otherwise.
 #pragma once
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -60,6 +61,13 @@ struct Alive {
   int sockets = 0;
   int deadlines = 0;
   int idle_upstreams = 0;
+  Alive& operator+=(const Alive& other) {
+    tasks += other.tasks;
+    sockets += other.sockets;
+    deadlines += other.deadlines;
+    idle_upstreams += other.idle_upstreams;
+    return *this;
+  }
 };
 
 class Worker {
@@ -88,11 +96,15 @@ class Worker {
   Alive alive() const { return {tasks_, sockets_, deadlines_, idle_upstreams_}; }  // as of the last tick or so
   void count_socket(int change) { sockets_.fetch_add(change, std::memory_order_relaxed); }
   std::chrono::steady_clock::time_point last_tick() const { return last_tick_.load(std::memory_order_relaxed); }
+  // How late the loop comes round: the median of the last eleven turns of its clock, about a second. One long job does
+  // not move it, a loop that has more to do than it can does.
+  std::chrono::milliseconds lag() const { return std::chrono::milliseconds(lag_ms_.load(std::memory_order_relaxed)); }
 
   static Worker& current();  // of the calling thread; only inside a worker
 
  private:
   awaitable<void> tick();
+  void note_lag(std::chrono::steady_clock::duration late, unsigned turn);
   void run();
 
   int index_;
@@ -102,6 +114,8 @@ class Worker {
   std::atomic<int> connections_{0};
   std::atomic<int> tasks_{0}, sockets_{0}, deadlines_{0}, idle_upstreams_{0};
   std::atomic<std::chrono::steady_clock::time_point> last_tick_;
+  std::array<int, 11> lags_{};
+  std::atomic<int> lag_ms_{0};
   std::unique_ptr<Upstreams> upstreams_;
   // Last: destroying it destroys suspended coroutines, which touch what stands above.
   std::unique_ptr<boost::asio::io_context> io_;

@@ -77,6 +77,12 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
     request.reservation.emplace();
     co_return std::nullopt;
   }
+  if (!billing.can_charge()) {
+    auto error = gateway_error(503, "billing_unavailable", "charges cannot be kept: disk and database take nothing");
+    error.retry_after = "5";
+    error.no_retry = true;
+    co_return error;
+  }
   auto bound = billing::reservation(request.price, prompt_bound(request), request.openai.max_output_tokens);
   request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, bound);
   if (request.reservation) co_return std::nullopt;
@@ -111,6 +117,7 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
     }
   }
   request.body = *body;
+  request.ticket.body_arrived();
   auto type = exchange.header("content-type").value_or("");
   if (!type.starts_with("application/json")) co_return dialect::invalid_request("the body must be application/json");
   auto parsed = dialect::read_openai_request(request.route, request.body);
@@ -119,8 +126,23 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   co_return std::nullopt;
 }
 
+// Before anything is spent on it.
+std::optional<RelayError> find_room(Request& request) {
+  const auto& head = request.exchange.head();
+  auto announced = head.framing == net::BodyFraming::kChunked || request.exchange.header("content-encoding")
+                       ? std::nullopt
+                       : std::optional(head.content_length);
+  auto over = request.relay.admission().admit(request.exchange.worker(), announced, request.ticket);
+  if (!over) return std::nullopt;
+  auto error = gateway_error(503, "overloaded", fmt::format("the gateway is overloaded: {}", to_string(*over)));
+  error.retry_after = "1";
+  error.no_retry = true;
+  return error;
+}
+
 // Everything before the first attempt.
 net::awaitable<std::optional<RelayError>> admit(Request& request) {
+  if (auto refused = find_room(request)) co_return refused;
   if (auto refused = co_await pass_gate(request)) co_return refused;
   if (auto refused = co_await read_request(request)) co_return refused;
   if (auto refused = choose_first_channel(request)) co_return refused;
@@ -185,7 +207,8 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
       sql_threads(sql_threads_in),
       cpu_threads(cpu_threads_in),
       clock(clock_in),
-      workers_(std::move(workers)) {
+      workers_(std::move(workers)),
+      admission_(settings.limits) {
   for (std::size_t i = 0; i < workers_.size(); ++i)
     locals_.push_back(std::unique_ptr<Local>(new Local{.identities = IdentityCache(pool, sql_threads, billing, clock),
                                                        .random = {},

@@ -10,6 +10,7 @@
 #include "core/random.h"
 #include "core/thread_pool.h"
 #include "net/http_server.h"
+#include "relay/admission.h"
 #include "relay/identity_cache.h"
 #include "relay/snapshot.h"
 
@@ -26,6 +27,7 @@ struct RelaySettings {
   std::chrono::milliseconds keepalive{15'000};
   std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event
   std::string version;
+  AdmissionLimits limits;
 };
 
 // Counters of one worker, summed when read.
@@ -54,6 +56,8 @@ class Relay {
   void end_streams() { shutting_down_.store(true, std::memory_order_relaxed); }
   bool shutting_down() const { return shutting_down_.load(std::memory_order_relaxed); }
 
+  Admission& admission() { return admission_; }
+
   // What belongs to one worker.
   struct Local {
     IdentityCache identities;
@@ -78,6 +82,7 @@ class Relay {
   std::vector<net::Worker*> workers_;
   std::vector<std::unique_ptr<Local>> locals_;
   std::atomic<bool> shutting_down_{false};
+  Admission admission_;
 };
 
 }  // namespace tollgate::relay

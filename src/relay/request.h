@@ -52,6 +52,7 @@ struct Request {
   Relay& relay;
   net::Exchange& exchange;
   Relay::Local& local;
+  Admission::Ticket ticket;
   std::shared_ptr<const Snapshot> snapshot;
   std::string id;
   core::SystemTime received;

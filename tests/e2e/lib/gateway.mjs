@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Program, freePort, mockProgram, removeDir, tempDir, tollgateProgram } from "./process.mjs";
 
 export const rootName = "root";
+export const adminToken = "a token for operators";
 export const rootPassword = "correct horse battery";
 
 /** The stand-in provider; tests/mock_upstream/README.md says what it can be told. */
@@ -48,6 +49,9 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
       SESSION_SECRET: "an end-to-end secret of the tests",
       GLOBAL_API_RATE_LIMIT_ENABLE: "false",
       CRITICAL_RATE_LIMIT_ENABLE: "false",
+      // A loaded test machine under sanitizers runs late without meaning it.
+      TOLLGATE_MAX_LOOP_LAG: "0s",
+      TOLLGATE_ADMIN_TOKEN: adminToken,
       ...env,
     },
   });
@@ -65,6 +69,9 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
     dir: home,
     pid: program.pid,
     output: () => program.output,
+    /** What the node says of itself. */
+    health: async () =>
+      (await fetch(`${url}/-/health`, { headers: { Authorization: `Bearer ${adminToken}` } })).json(),
     /** Ends it at once, as a crash would. */
     kill: () => program.stop("SIGKILL"),
     async stop() {

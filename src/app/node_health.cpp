@@ -1,0 +1,33 @@
+#include "app/node_health.h"
+
+#include <fmt/core.h>
+
+#include "core/json_text.h"
+
+namespace tollgate::app {
+namespace {
+
+std::string held_json(const billing::Held& held) {
+  return fmt::format(R"({{"slices":{},"reserved":{},"unflushed":{}}})", held.slices, held.reserved, held.unflushed);
+}
+
+}  // namespace
+
+std::string to_json(const NodeHealth& health) {
+  const auto& money = health.money;
+  const auto& alive = health.alive;
+  auto journal = fmt::format(
+      R"({{"writable":{},"queued":{},"backlog_bytes":{},"last_seq":{},"main_mark":{},"stat_mark":{},"log_mark":{}}})",
+      money.journal_writable, money.journal_queued, money.journal_backlog_bytes, money.journal_last_seq,
+      money.main_mark, money.stat_mark, money.log_mark);
+  auto living = fmt::format(R"({{"tasks":{},"sockets":{},"deadlines":{},"idle_upstreams":{}}})", alive.tasks,
+                            alive.sockets, alive.deadlines, alive.idle_upstreams);
+  return fmt::format(
+      R"({{"version":{},"draining":{},"connections":{},"requests":{},"relayed":{},"overloaded":{},"sql_reachable":{},)"
+      R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{}}})",
+      core::json_string(health.version), health.draining, health.connections, health.requests, health.relayed,
+      health.overloaded, money.sql_reachable, money.recovered, journal, held_json(money.wallets),
+      held_json(money.keys), living);
+}
+
+}  // namespace tollgate::app

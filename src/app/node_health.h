@@ -1,0 +1,23 @@
+// What GET /-/health and /readyz?verbose say of this node.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "billing/billing.h"
+#include "net/worker.h"
+
+namespace tollgate::app {
+
+struct NodeHealth {
+  std::string version;
+  bool draining = false;
+  int connections = 0;
+  int requests = 0;              // of any kind, being answered
+  std::int64_t relayed = 0;      // of them on the relay's routes
+  std::uint64_t overloaded = 0;  // refused for want of room since the start
+  billing::BillingHealth money;
+  net::Alive alive;  // of all workers
+};
+std::string to_json(const NodeHealth& health);
+
+}  // namespace tollgate::app
