@@ -37,6 +37,12 @@ sql::Result<void> write_mark(sql::Connection& db, std::string_view node, std::st
   return {};
 }
 
+sql::Result<void> commit_marked(sql::Connection& db) {
+  auto done = db.commit();
+  if (done && core::fault_happens("commit.answer")) return sql::Error{sql::ErrorClass::kConnection, 0, "no answer"};
+  return done;
+}
+
 sql::Result<void> insert_quarantine(sql::Connection& db, std::string_view node, std::string_view consumer,
                                     const JournalRow& row, std::string_view why, std::int64_t now_ms) {
   // Two consumers may refuse the same record; the first account of it is enough.
@@ -155,7 +161,7 @@ FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
     return away(moved.error());
   const bool log = kind_ == Consumer::kLog;
   core::fault_point(log ? "log.applied" : "statistics.applied");
-  if (auto committed = db.commit(); !committed) return away(committed.error());
+  if (auto committed = commit_marked(db); !committed) return away(committed.error());
   core::fault_point(log ? "log.committed" : "statistics.committed");
   for (const auto* row : unreadable)
     journal_.quarantine(row->seq, give_up ? applied.error().message : "unreadable", row->payload);

@@ -27,6 +27,8 @@ struct Mark {
 sql::Result<Mark> lock_mark(sql::Connection& db, std::string_view node, std::string_view consumer, std::int64_t now_ms);
 sql::Result<void> write_mark(sql::Connection& db, std::string_view node, std::string_view consumer, const Mark& mark,
                              std::int64_t now_ms);
+// COMMIT of a transaction that moves a mark. An error does not say whether it happened: the mark does.
+sql::Result<void> commit_marked(sql::Connection& db);
 // A record that SQL will never take: kept in tg_quarantine for people. In the caller's transaction.
 sql::Result<void> insert_quarantine(sql::Connection& db, std::string_view node, std::string_view consumer,
                                     const JournalRow& row, std::string_view why, std::int64_t now_ms);

@@ -49,7 +49,7 @@ struct Journal::Memory {
 
 Journal::Journal(const JournalSettings& settings, const core::Clock& clock, std::unique_ptr<JournalFile> file)
     : settings_(settings), clock_(clock), file_(std::move(file)), memory_(std::make_unique<Memory>()) {
-  last_seq_ = file_->last_seq();
+  last_seq_ = last_seq_of_file_ = file_->last_seq();
   // By time on purpose: a directory restored from an old copy must never give numbers that SQL has marked already.
   first_seq_ = next_seq_ = std::max(last_seq_ + 1, clock_.unix_millis() << 20);
   for (auto& id : file_->inflight_ids()) inflight_ids_.insert(std::move(id));
@@ -280,9 +280,8 @@ bool Journal::write_group(const std::deque<Operation>& group) {
 void Journal::keep_in_memory(std::deque<Operation> group, std::int64_t now) {
   std::lock_guard lock(memory_->mutex);
   for (auto& operation : group) {
-    bool left = inflight_ids_.contains(operation.request_id);
-    if (left && (operation.what == Operation::What::kAppend || operation.what == Operation::What::kRemove))
-      removals_.push_back(operation.request_id);
+    bool ends = operation.what == Operation::What::kAppend || operation.what == Operation::What::kRemove;
+    if (ends && inflight_ids_.contains(operation.request_id)) removals_.push_back(operation.request_id);
     if (operation.what != Operation::What::kAppend) {
       release(operation.size());
       continue;
@@ -291,8 +290,7 @@ void Journal::keep_in_memory(std::deque<Operation> group, std::int64_t now) {
     memory_->rows.push_back({.row = {.seq = next_seq_,
                                      .prev = last_seq_,
                                      .at = now,
-                                     .payload = std::move(operation.payload),
-                                     .inflight_left = left},
+                                     .payload = std::move(operation.payload)},
                              .kind = operation.kind,
                              .request_id = std::move(operation.request_id),
                              .done = std::move(operation.done),

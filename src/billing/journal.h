@@ -88,6 +88,7 @@ class Journal {
 
   std::int64_t last_seq() const { return last_seq_; }             // of the last numbered row, 0 without any
   std::int64_t first_seq_of_start() const { return first_seq_; }  // every record of this process is ≥ this
+  std::int64_t last_seq_before_start() const { return last_seq_of_file_; }  // of the processes before this one
   std::size_t queued() const;
   bool writable() const { return writable_; }
   // Whether charges to come will find a place. `sql_away`: nothing leaves at the moment, so the backlog only grows.
@@ -137,6 +138,7 @@ class Journal {
   std::atomic<std::int64_t> last_seq_{0};
   std::array<std::atomic<std::int64_t>, 3> applied_{};
   std::int64_t first_seq_ = 0;
+  std::int64_t last_seq_of_file_ = 0;
   std::int64_t next_seq_ = 0;
   std::int64_t deleted_at_ms_ = 0;
   std::atomic<bool> writable_{true};

@@ -281,7 +281,7 @@ void JournalFile::restore_reserve() {
   if (reserve_bytes_ == 0) return;
   std::error_code none;
   if (std::filesystem::file_size(reserve_path(), none) == reserve_bytes_) return;
-  if (auto free = free_bytes(); !free || *free < 3 * reserve_bytes_) return;
+  if (auto free = free_bytes(); !free || *free < 2 * reserve_bytes_) return;
   int descriptor = ::open(reserve_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return;
   bool taken = ::posix_fallocate(descriptor, 0, static_cast<off_t>(reserve_bytes_)) == 0;

@@ -21,9 +21,6 @@ struct JournalRow {
   std::int64_t prev = 0;  // seq of the row before it, 0 for the first ever
   std::int64_t at = 0;    // unix ms
   std::string payload;
-  // The request of a row that is only in memory has an in-flight row on disk that could not be removed: who applies
-  // the charge leaves word in the database (tg_once), so that a later process does not charge the in-flight row too.
-  bool inflight_left = false;
 };
 
 class JournalFile {
@@ -54,7 +51,7 @@ class JournalFile {
   // What a full disk needs, in the order that works: the reserve goes first, because a checkpoint and deleting rows both
   // need room; then rows up to `applied` go, however young. False: nothing was left to gain.
   bool make_room(std::int64_t applied);
-  // Puts the reserve back once three times its size are free. From any thread.
+  // Puts the reserve back once twice its size is free. From any thread.
   void restore_reserve();
   // Bytes free for us on the disk of the directory; nullopt when it cannot tell. From any thread.
   std::optional<std::uint64_t> free_bytes() const;

@@ -115,13 +115,13 @@ Ledger::Step Ledger::recover_step() {
   WorkMap work;
   const bool old_rows = !rows->empty() && rows->front().seq < journal_.first_seq_of_start();
   if (mark_known_ && !old_rows) {
+    adopt_left_behind();
     auto lease = pool_.lease();
-    auto adopted = lease ? adopt_left_behind(**lease) : sql::Result<void>(lease.error());
-    auto held = adopted ? (*lease)->query(
+    auto held = lease ? (*lease)->query(
                             "SELECT kind, account_id FROM tg_slices WHERE node_id = ?"
                             " ORDER BY kind, account_id LIMIT 400",
                             {std::string_view(node_)})
-                      : sql::Result<std::vector<sql::Row>>(adopted.error());
+                      : sql::Result<std::vector<sql::Row>>(lease.error());
     if (!held) {
       reachable_ = false;
       core::log::warn("ledger: {}", held.error().message);
@@ -148,12 +148,15 @@ Ledger::Step Ledger::recover_step() {
   return Step::kAway;
 }
 
-sql::Result<void> Ledger::adopt_left_behind(sql::Connection& db) {
-  for (; !left_behind_.empty(); left_behind_.pop_back()) {
-    auto& settle = left_behind_.back().settle;
-    auto charged = db.query("SELECT 1 FROM tg_once WHERE k = ?", {std::string_view(settled_key(settle))});
-    if (!charged) return charged.error();
-    if (!left_behind_.back().begun || !settings_.charge_inflight || !charged->empty()) {
+void Ledger::adopt_left_behind() {
+  // SQL knows of charges that this journal does not: another process was at work after it was copied, or the disk took
+  // nothing at the end. Either way these requests may have been charged already, and nothing is charged twice.
+  if (old_copy_ && !left_behind_.empty())
+    core::log::error("ledger: J-OLD: {} begun requests of an older state of the journal are not charged",
+                     left_behind_.size());
+  for (auto& left : std::exchange(left_behind_, {})) {
+    auto& settle = left.settle;
+    if (!left.begun || !settings_.charge_inflight || old_copy_) {
       journal_.inflight_remove(settle.log.request_id);
       continue;
     }
@@ -170,7 +173,6 @@ sql::Result<void> Ledger::adopt_left_behind(sql::Connection& db) {
     journal_.append({RecordKind::kSettle, settle}, {});
     core::fault_point("recovery.adopted");
   }
-  return {};
 }
 
 Ledger::Step Ledger::work_step(bool closing) {

@@ -43,9 +43,6 @@ struct LedgerSettings {
   bool charge_inflight = true;  // tg.recover_inflight: begun streams of a crashed process are charged
 };
 
-// The row of tg_once that says: this request is charged, whatever the in-flight row of it says that is still on disk.
-std::string settled_key(const SettleRecord& settle);
-
 // step() runs at most one transaction and may be driven by hand; start() drives it on a thread. acquire() and the
 // getters: any thread.
 class Ledger {
@@ -119,7 +116,6 @@ class Ledger {
   sql::Result<void> lock_and_apply(sql::Connection& db, WorkMap& work);
   sql::Result<void> rewind(sql::Connection& db, const Mark& mark);
   sql::Result<void> apply_one(sql::Connection& db, AccountId id, Work& work);
-  sql::Result<void> note_settled(sql::Connection& db, const std::vector<JournalRow>& rows, std::int64_t now);
   void confirm(Attempt& attempt);
   void move_to(std::int64_t position, std::int64_t tx);
   void undo(Attempt& attempt);
@@ -127,7 +123,7 @@ class Ledger {
   void fail_waiters();
   Step recover_step();
   void list(const AccountPtr& account);
-  sql::Result<void> adopt_left_behind(sql::Connection& db);
+  void adopt_left_behind();
   void run();
   bool find_poison(std::vector<JournalRow>& rows);
 
@@ -141,6 +137,7 @@ class Ledger {
   // The ledger's thread only.
   std::optional<JournalReader> reader_;
   bool mark_known_ = false;
+  bool old_copy_ = false;             // the journal that was found is older than what SQL has of this node
   std::int64_t tx_ = 0;               // of the last transaction known to have happened
   std::optional<Attempt> unsure_;     // its COMMIT was not answered
   std::vector<AccountPtr> accounts_;  // with money of ours, or lately used

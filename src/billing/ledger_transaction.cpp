@@ -86,6 +86,10 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
   if (!mark_known_) {
     move_to(mark->seq, mark->tx);
     mark_known_ = true;
+    old_copy_ = mark->seq > journal_.last_seq_before_start();
+    if (old_copy_)
+      core::log::warn("ledger: J-OLD: the journal ends at {}, the database has this node's charges up to {}",
+                      journal_.last_seq_before_start(), mark->seq);
     if (mark->seq >= journal_.first_seq_of_start())
       core::log::error("ledger: J-CLOCK: this process numbers its charges from {}, the database has them up to {}: the"
                        " clock went back and the data directory is an old copy; charges up to that number are lost",
@@ -120,14 +124,13 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
       return fail(kept.error(), "quarantine");
     journal_.quarantine(rows[i].seq, why, rows[i].payload);
   }
-  if (auto noted = note_settled(db, rows, now); !noted) return fail(noted.error(), "note what is settled");
   attempt.tx = mark->tx + 1;
   attempt.position = rows.empty() ? mark->seq : std::max(mark->seq, rows.back().seq);
   attempt.flushed = !rows.empty();
   if (auto written = write_mark(db, node_, kConsumer, {attempt.position, attempt.tx}, now); !written)
     return fail(written.error(), "write the mark");
   core::fault_point(recovered_ ? "ledger.applied" : "recovery.applied");
-  if (auto committed = db.commit(); !committed) {
+  if (auto committed = commit_marked(db); !committed) {
     core::log::warn("ledger: commit: {}", committed.error().message);
     unsure_ = std::move(attempt);
     reachable_ = false;
@@ -248,23 +251,6 @@ void Ledger::move_to(std::int64_t position, std::int64_t tx) {
   position_ = position;
   tx_ = tx;
   journal_.applied(Consumer::kMain, position);
-}
-
-std::string settled_key(const SettleRecord& settle) { return "settled:" + settle.log.request_id; }
-
-sql::Result<void> Ledger::note_settled(sql::Connection& db, const std::vector<JournalRow>& rows, std::int64_t now) {
-  for (const auto& row : rows) {
-    if (!row.inflight_left) continue;
-    auto record = decode(row.payload);
-    if (!record || record->kind != RecordKind::kSettle) continue;
-    auto key = settled_key(record->settle);
-    auto there = db.query("SELECT 1 FROM tg_once WHERE k = ?", {std::string_view(key)});
-    if (!there) return there.error();
-    if (!there->empty()) continue;
-    auto done = db.execute("INSERT INTO tg_once(k, at, result) VALUES(?, ?, '')", {std::string_view(key), now});
-    if (!done) return done.error();
-  }
-  return {};
 }
 
 void Ledger::undo(Attempt& attempt) {

@@ -69,6 +69,8 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
     dir: home,
     pid: program.pid,
     output: () => program.output,
+    /** How it ended, once it has: exit code or signal. */
+    exited: program.exit,
     /** What the node says of itself. */
     health: async () =>
       (await fetch(`${url}/-/health`, { headers: { Authorization: `Bearer ${adminToken}` } })).json(),

@@ -161,7 +161,7 @@ TEST(JournalDisk, NothingMoreIsAdmittedOnceMemoryIsFullAndWhatWasAdmittedFindsRo
 }
 
 // The stream's in-flight row is on disk, its charge reached SQL from memory, and the process is killed before the disk
-// took the removal of that row.
+// took the removal of that row: the mark in SQL tells.
 TEST(JournalDisk, B9_AStreamThatWasChargedFromMemoryIsNotChargedAgainByTheNextProcess) {
   Database db;
   core::ManualClock clock;
