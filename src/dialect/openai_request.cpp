@@ -221,19 +221,24 @@ std::string with_long_numbers_quoted(std::string_view body) {
   return out;
 }
 
+// The document owns its texts: it does not refer to the body or its copy.
+simdjson::error_code parse_body(Parser& parser, std::string_view body, dom::element& document) {
+  auto failure = parser.parse(body).get(document);
+  if (failure == simdjson::NUMBER_ERROR && core::is_valid_json(body)) {
+    auto copy = with_long_numbers_quoted(body);
+    auto size = copy.size();
+    copy.append(simdjson::SIMDJSON_PADDING, '\0');
+    failure = parser.parse({copy.data(), size}).get(document);
+  }
+  return failure;
+}
+
 }  // namespace
 
 core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_view body) {
   Parser parser;
   dom::element document;
-  auto failure = parser.parse(body).get(document);
-  std::string copy;
-  if (failure == simdjson::NUMBER_ERROR && core::is_valid_json(body)) {
-    copy = with_long_numbers_quoted(body);
-    auto size = copy.size();
-    copy.append(simdjson::SIMDJSON_PADDING, '\0');
-    failure = parser.parse({copy.data(), size}).get(document);
-  }
+  const auto failure = parse_body(parser, body, document);
   if (failure == simdjson::EMPTY) return invalid("unexpected end of JSON input");
   if (failure == simdjson::UTF8_ERROR) return invalid("the body is not UTF-8");
   if (failure == simdjson::DEPTH_ERROR) return invalid("the body is nested too deeply");
@@ -331,7 +336,7 @@ PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::fu
   PromptParts parts;
   Parser parser;
   dom::element document;
-  if (parser.parse(body).get(document) != simdjson::SUCCESS) return parts;
+  if (parse_body(parser, body, document) != simdjson::SUCCESS) return parts;
   dom::element value;
   if (route == OpenAiRoute::kEmbeddings) {
     if (document["input"].get(value) == simdjson::SUCCESS) visit_strings(value, text);

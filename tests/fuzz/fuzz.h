@@ -20,9 +20,10 @@ inline std::string_view text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// Cuts one input into pieces whose sizes come from its first bytes.
+// Cuts one input into pieces whose sizes come from its first bytes, or from elsewhere.
 class Splitter {
  public:
+  Splitter(std::string_view sizes, std::string_view input) : sizes_(sizes), rest_(input) {}
   explicit Splitter(std::string_view input)
       : sizes_(input.substr(0, input.size() < 8 ? input.size() : 8)), rest_(input.substr(sizes_.size())) {}
   std::string_view whole() const { return rest_; }

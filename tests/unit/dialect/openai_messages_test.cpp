@@ -94,6 +94,15 @@ TEST(OpenAiRequest, CountsWhatAPromptHolds) {
   EXPECT_EQ(parts.extra_tokens, 8 + 3 * 3 + 3 + 3);
 }
 
+TEST(OpenAiRequest, ALongNumberDoesNotHideThePrompt) {
+  std::string text;
+  auto parts = visit_prompt(OpenAiRoute::kCompletions,
+                            padded(R"({"model":"m","x":1e400,"prompt":"P","seed":33333333333333333333})"),
+                            [&](std::string_view part) { text += part; });
+  EXPECT_EQ(text, "P");
+  EXPECT_EQ(parts.extra_tokens, 3);
+}
+
 TEST(OpenAiPatch, F1_WithoutANeedNothingChanges) {
   const std::string body =
       R"({ "model":"m" , "temperature": 0.10, "x":1e400,"messages":[{"role":"user","content":"\u00e9"}]})";
