@@ -31,10 +31,12 @@ const loads = new Set();
 
 /** Clients that ask again and again until stop(); `asked` keeps what each saw. */
 export class Load {
-  constructor({ keys, chance = Math.random, cuts = 0 }) {
+  constructor({ keys, chance = Math.random, cuts = 0, faults = 0, brief = false }) {
     this.keys = keys;
     this.chance = chance;
     this.cuts = cuts; // share of requests whose client hangs up somewhere
+    this.faults = faults; // share of requests whose upstream fails somewhere
+    this.brief = brief; // no long streams
     this.asked = [];
     this.url = undefined;
     this.running = [];
@@ -51,8 +53,40 @@ export class Load {
     loads.delete(this);
   }
 
+  /** So many requests in all, then the end. */
+  async run(clients, count) {
+    this.count = count;
+    this.begin(clients);
+    await Promise.all(this.running);
+    await this.stop();
+  }
+
+  /** How the upstream of a request misbehaves. */
+  fault(chunks) {
+    const at = Math.floor(this.chance() * (chunks + 2));
+    const bytes = Math.floor(this.chance() * 600);
+    const kinds = [
+      `cut_after=${at}`,
+      `fin_after=${at}`,
+      `end_after=${at}`,
+      `error_after=${at}`,
+      `cut_after=${bytes}`,
+      "cut_head",
+      "lie_length",
+      "no_finish",
+      "no_done",
+      "empty200",
+      "status=500",
+      "status=429 retry_after=1",
+      "status=502 body=html",
+      `slow_head_ms=${bytes}`,
+      `split=${1 + (bytes % 7)}`,
+    ];
+    return kinds[Math.floor(this.chance() * kinds.length)];
+  }
+
   async client() {
-    while (!this.stopping) {
+    while (!this.stopping && !(this.asked.length >= this.count)) {
       const url = this.url;
       if (!url) {
         await sleep(20);
@@ -60,12 +94,13 @@ export class Load {
       }
       const number = this.asked.length;
       const stream = this.chance() < 0.6;
-      const long = stream && this.chance() < 0.3;
+      const long = !this.brief && stream && this.chance() < 0.3;
       const chunks = long ? 150 + Math.floor(this.chance() * 150) : 1 + Math.floor(this.chance() * 12);
       const one = { number, stream, prompt: kPromptBase + number, completion: chunks * 20 + 7, whole: false };
       this.asked.push(one);
       const pace = long ? 15 : Math.floor(this.chance() * 8);
-      const text = `[[mock usage=${one.prompt}:${one.completion} chunks=${chunks} size=16 delay_ms=${pace}]] ${filler}`;
+      const fault = this.chance() < this.faults ? this.fault(chunks) : "";
+      const text = `[[mock ${fault} usage=${one.prompt}:${one.completion} chunks=${chunks} size=16 delay_ms=${pace}]] ${filler}`;
       const cut = this.chance() < this.cuts ? Math.floor(this.chance() * 2500) : Infinity;
       await this.ask(url, one, { model, stream, max_tokens: 7000, messages: [{ role: "user", content: text }] }, cut);
       if (one.refused) await sleep(5);
@@ -111,7 +146,7 @@ export class Load {
         });
       });
       request.end(JSON.stringify(body));
-      if (cut < 60) setTimeout(() => request.destroy(), cut); // before anything came back
+      if (cut < 400) setTimeout(() => request.destroy(), cut / 8); // perhaps before anything came back
     });
   }
 
