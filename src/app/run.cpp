@@ -119,6 +119,10 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
   settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
   settings.commit_head = config.duration("TOLLGATE_SSE_COMMIT");
+  auto drain = config.bounds("TOLLGATE_DISCONNECT_DRAIN");
+  settings.drain_time = drain.time;
+  settings.drain_bytes = drain.bytes;
+  settings.charge_abandoned_bound = config.text("TOLLGATE_ABANDON_CHARGE") == "bound";
   settings.version = reported_version(config);
   return settings;
 }
@@ -229,7 +233,7 @@ void drain(net::Server& server, relay::Relay& relay, const core::Config& config)
   }
   if (server.open_exchanges() == 0) return;
   core::log::warn("{} requests are ended by the drain limit", server.open_exchanges());
-  relay.end_streams();
+  relay.end_attempts();
   for (auto end = steady_clock::now() + std::chrono::seconds(2);
        server.open_exchanges() > 0 && steady_clock::now() < end;)
     std::this_thread::sleep_for(milliseconds(20));
@@ -362,13 +366,17 @@ int serve(const core::Config& config) {
   health.ready = [&]() -> std::string { return server.draining() ? "draining" : ""; };
   health.detail = [&]() -> std::string {
     auto money = billing->health();
+    auto held = [](const billing::Held& of) {
+      return fmt::format("{{\"slices\":{},\"reserved\":{},\"unflushed\":{}}}", of.slices, of.reserved, of.unflushed);
+    };
     return fmt::format(
         "{{\"version\":{},\"draining\":{},\"connections\":{},\"requests\":{},\"sql_reachable\":{},\"recovered\":{},"
         "\"journal\":{{\"writable\":{},\"queued\":{},\"last_seq\":{},\"main_mark\":{},\"stat_mark\":{},\"log_mark\":{}}"
-        "}}}",
+        "},\"wallets\":{},\"keys\":{}}}",
         core::json_string(reported_version(config)), server.draining(), server.open_connections(),
         server.open_exchanges(), money.sql_reachable, money.recovered, money.journal_writable, money.journal_queued,
-        money.journal_last_seq, money.main_mark, money.stat_mark, money.log_mark);
+        money.journal_last_seq, money.main_mark, money.stat_mark, money.log_mark, held(money.wallets),
+        held(money.keys));
   };
   web = std::make_unique<Web>(relay, api, api_threads, std::move(health), config.text("TOLLGATE_ADMIN_TOKEN"),
                               reported_version(config));

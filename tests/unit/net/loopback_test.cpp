@@ -354,8 +354,8 @@ class UpstreamTest : public Loopback {
         request.body = pieces;
         request.timeouts = limits;
         request.proxy = proxy_url ? &*proxy_url : nullptr;
-        std::function<void()> canceller;
-        auto answered = co_await on.upstreams().send(request, canceller);
+        CallControl control;
+        auto answered = co_await on.upstreams().send(request, control);
         if (!answered) {
           outcome.failure = answered.error();
         } else {
