@@ -334,6 +334,8 @@ net::awaitable<std::optional<RelayError>> StreamRelay::run() {
   request_.attempts.back().limit = reading.limit;
   if (!event_sent_ && !reader_.meaningful()) {  // no byte of an answer has left: another channel may do better
     if (reader_.has_usage()) request_.attempts.back().billed = reader_.usage();
+    // Silence that began behind the head is no other failure than silence before it.
+    if (reading.end == End::kIdleTimeout) error = dialect::upstream_unreachable(reading.why);
     error.no_retry = reading.end == End::kGatewayShutdown;
     co_return error;
   }
