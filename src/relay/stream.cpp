@@ -41,10 +41,6 @@ class Outbox {
     }
     text_ += '\n';
   }
-  void raw(std::string_view text) {
-    borrow();
-    text_ += text;
-  }
   bool empty() const { return text_.empty(); }
   std::string_view text() const { return text_; }
   void clear() {
@@ -67,7 +63,7 @@ class Outbox {
       text_.clear();
       local_.buffers.push_back(std::move(text_));
     }
-    text_ = std::string();
+    std::string().swap(text_);  // assigning an empty string would keep the memory
   }
   Relay::Local& local_;
   std::string text_;
