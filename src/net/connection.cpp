@@ -466,6 +466,8 @@ void Exchange::build_head(std::string& out, int status, std::span<const Header> 
 
 awaitable<core::Result<void>> Exchange::send(std::span<iovec> pieces) {
   if (connection_.client_gone_) co_return core::error(Errc::kClosed, "the client closed the connection");
+  // After a write that was given up half-way nothing that follows would be read as what it is.
+  if (connection_.aborted_) co_return core::error(Errc::kClosed, "the answer was broken off");
   std::size_t total = 0;
   for (const auto& part : pieces) total += part.iov_len;
   connection_.stream_.limit(std::chrono::steady_clock::now() + write_limit_);

@@ -25,8 +25,9 @@ ClientSide::~ClientSide() {
 }
 
 void ClientSide::left() {
-  if (std::exchange(gone_, true)) return;
-  auto time = stopped_ || !reads_on ? std::chrono::milliseconds(0) : reads_on();
+  // Once the gateway stops it is the gateway that ends the request, whatever the client does.
+  if (stopped_ || std::exchange(gone_, true)) return;
+  auto time = !reads_on ? std::chrono::milliseconds(0) : reads_on();
   if (time.count() > 0) {
     auto& wheel = request_.exchange.worker().wheel();
     bound_.set(wheel, wheel.now() + time, [this] {

@@ -422,16 +422,19 @@ describe("endings", { timeout: 240_000 }, () => {
       const busy = await bound.cell("cancel", `chunks=2000 size=${size} delay_ms=10`);
       const waiting = await bound.cell("cancel", "stall_head", { stream: false });
       const left = await bound.cell("drain", `chunks=2000 size=${size} delay_ms=10`);
+      const blocked = await bound.cell("cancel", "chunks=8000 size=4000");
       // Silence longer than the gap would end it first.
       for (const [name, id] of await channels(bound.admin))
         await bound.admin.call("PUT", "/api/channel/", { id, setting: JSON.stringify({ tg: name === "drain" ? { on_disconnect: "drain" } : {} }) });
       const clients = Object.fromEntries(
-        Object.entries({ silent, busy, waiting, left }).map(([name, cell]) => [name, bound.open(cell)]),
+        Object.entries({ silent, busy, waiting, left, blocked }).map(([name, cell]) => [name, bound.open(cell)]),
       );
       await clients.silent.until(({ events }) => events === 3);
       await clients.busy.until(({ events }) => events > 3);
       await clients.left.until(({ events }) => events > 3);
       await clients.left.cut();
+      await clients.blocked.until(({ events }) => events > 3);
+      clients.blocked.socket.pause(); // far more is on its way than the sockets between hold
       await bound.reached(waiting);
       await bound.gateway.stop();
       await Promise.all([clients.silent.closed, clients.busy.closed, clients.waiting.closed]);
@@ -461,6 +464,11 @@ describe("endings", { timeout: 240_000 }, () => {
         assert.ok(events >= seen, `${events} charged, ${seen} seen`);
         assert.equal(row.quota, quota({ prompt: cell.prompt, completion: weigh(mockText(events * size)) }, price));
       }
+      const [row] = await bound.rows(blocked);
+      const other = JSON.parse(row.other);
+      assert.deepEqual([other.settled_by, other.end, other.recovered], ["counted", "gateway_shutdown", undefined]);
+      assert.equal(row.quota, quota({ prompt: blocked.prompt, completion: row.completion_tokens }, price));
+      await clients.blocked.cut();
       await bound.free(waiting);
       await bound.adds();
     });

@@ -123,3 +123,25 @@ describe("keep-alives", { timeout: 120_000 }, () => {
     await all.admin.option("general_setting.ping_interval_enabled", "false");
   });
 });
+
+describe("keep-alives switched off", { timeout: 60_000 }, () => {
+  it("none come, neither before the first event nor between two", async () => {
+    const all = await startAll({
+      models: "quiet",
+      scenario: "first_ms=1000,chunks=2,delay_ms=500",
+      env: { TOLLGATE_SSE_COMMIT: "0", TOLLGATE_SSE_KEEPALIVE: "0" },
+    });
+    try {
+      const client = new RawClient(`${all.gateway.url}/v1/chat/completions`, (await all.admin.token()).key, {
+        model: "quiet",
+        stream: true,
+        messages: [{ role: "user", content: "hi" }],
+      });
+      await client.until(({ text }) => text.endsWith("0\r\n\r\n"), "the end");
+      assert.doesNotMatch(client.text, /PING/);
+      assert.match(client.text, /\[DONE\]/);
+    } finally {
+      await all.stop();
+    }
+  });
+});
