@@ -119,6 +119,10 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
   settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
   settings.commit_head = config.duration("TOLLGATE_SSE_COMMIT");
+  auto drain = config.bounds("TOLLGATE_DISCONNECT_DRAIN");
+  settings.drain_time = drain.time;
+  settings.drain_bytes = drain.bytes;
+  settings.charge_abandoned_bound = config.text("TOLLGATE_ABANDON_CHARGE") == "bound";
   settings.version = reported_version(config);
   settings.limits = relay::measured_limits();
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
@@ -240,7 +244,7 @@ void drain(net::Server& server, relay::Relay& relay, const core::Config& config)
   }
   if (server.open_exchanges() == 0) return;
   core::log::warn("{} requests are ended by the drain limit", server.open_exchanges());
-  relay.end_streams();
+  relay.end_attempts();
   for (auto end = steady_clock::now() + std::chrono::seconds(2);
        server.open_exchanges() > 0 && steady_clock::now() < end;)
     std::this_thread::sleep_for(milliseconds(20));

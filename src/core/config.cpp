@@ -65,6 +65,7 @@ std::string check(const Variable& variable, const std::string& value) {
     case VariableType::kBool: return parse_bool(value) ? std::string() : "is not a boolean (true or false)";
     case VariableType::kDuration:
       return parse_duration(value) ? std::string() : "is not a duration (250ms, 5s, 2m, 1h, or seconds)";
+    case VariableType::kBounds: return parse_bounds(value) ? std::string() : "is not a time and a size (60s,16MB)";
     case VariableType::kChoice: {
       std::string_view rest = variable.choices;
       while (!rest.empty()) {
@@ -167,6 +168,29 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   auto number = parse_integer(text);
   if (!number || *number < 0 || *number > 1'000'000'000) return std::nullopt;
   return std::chrono::milliseconds(*number * factor);
+}
+
+std::optional<std::size_t> parse_bytes(std::string_view text) {
+  unsigned shift = 0;
+  if (text.ends_with('B')) text.remove_suffix(1);
+  for (auto [unit, bits] : {std::pair('K', 10U), std::pair('M', 20U), std::pair('G', 30U)}) {
+    if (!text.ends_with(unit)) continue;
+    shift = bits;
+    text.remove_suffix(1);
+    break;
+  }
+  auto number = parse_integer(text);
+  if (!number || *number < 0 || *number > 1'000'000'000) return std::nullopt;
+  return static_cast<std::size_t>(*number) << shift;
+}
+
+std::optional<Bounds> parse_bounds(std::string_view text) {
+  auto comma = text.find(',');
+  if (comma == std::string_view::npos) return std::nullopt;
+  auto time = parse_duration(trim(text.substr(0, comma)));
+  auto bytes = parse_bytes(trim(text.substr(comma + 1)));
+  if (!time || !bytes) return std::nullopt;
+  return Bounds{*time, *bytes};
 }
 
 ConfigSources ConfigSources::of_process() {
@@ -313,6 +337,11 @@ bool Config::boolean(std::string_view name) const {
 std::chrono::milliseconds Config::duration(std::string_view name) const {
   const auto& value = entry(name).value;
   return value.empty() ? std::chrono::milliseconds(0) : parse_duration(value).value();
+}
+
+Bounds Config::bounds(std::string_view name) const {
+  const auto& value = entry(name).value;
+  return value.empty() ? Bounds() : parse_bounds(value).value();
 }
 
 std::vector<std::string> Config::list(std::string_view name) const {

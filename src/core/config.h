@@ -14,7 +14,7 @@
 
 namespace tollgate::core {
 
-enum class VariableType { kText, kInt, kBool, kDuration, kChoice, kList, kUrl, kPath };
+enum class VariableType { kText, kInt, kBool, kDuration, kBounds, kChoice, kList, kUrl, kPath };
 
 // What a bad value does: refuse to start (exit 78), or warn and use the default.
 enum class OnBadValue { kRefuse, kDefault };
@@ -22,6 +22,12 @@ enum class OnBadValue { kRefuse, kDefault };
 // How far this build goes with a variable. kNoEffect ones are taken silently: nothing an operator set is lost by that.
 // kNotYet ones would be felt when ignored, so a start with them set is refused.
 enum class Support { kYes, kNoEffect, kNotYet };
+
+// How far something may go, in time and in bytes.
+struct Bounds {
+  std::chrono::milliseconds time{};
+  std::size_t bytes = 0;
+};
 
 struct Variable {
   std::string_view name = {};
@@ -66,6 +72,7 @@ class Config {
   std::int64_t integer(std::string_view name) const;
   bool boolean(std::string_view name) const;
   std::chrono::milliseconds duration(std::string_view name) const;
+  Bounds bounds(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;  // by ',' ; trimmed, empty items dropped
 
   // "flag", "environment", "file", ".env" or "default".
@@ -87,6 +94,8 @@ class Config {
 std::optional<bool> parse_bool(std::string_view text);
 std::optional<std::int64_t> parse_integer(std::string_view text);
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);  // 250ms, 5s, 2m, 1h, or seconds
+std::optional<std::size_t> parse_bytes(std::string_view text);  // 64KB, 16MB, 1GB, or bytes; powers of 1024
+std::optional<Bounds> parse_bounds(std::string_view text);      // 60s,16MB
 
 // A .env file: NAME=value, export NAME=value, NAME: value; quotes and $NAME as docs/configuration.md says. The error is
 // one line with the line number.

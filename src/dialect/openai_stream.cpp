@@ -132,7 +132,6 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
     if (auto usage = read_openai_usage(usage_text); usage && usage->usable()) {
       usage_ = *usage;
       has_usage_ = true;
-      meaningful_ = true;
     }
     if (choices == 0 && !client_wants_usage_) return StreamAction::kHoldBack;
   }

@@ -24,7 +24,7 @@ class OpenAiStreamReader {
   // `payload` is the data of one event.
   StreamAction on_event(std::string_view payload);
 
-  bool meaningful() const { return meaningful_; }  // content, a call, a finish reason or usage was seen
+  bool meaningful() const { return meaningful_; }  // content, a call or a finish reason was seen
   bool has_output() const { return output_.bytes() > 0 || max_tool_calls_ > 0; }
   bool saw_done() const { return done_; }
   // Every choice seen has its finish reason: the answer is whole.

@@ -385,10 +385,25 @@ void Connection::client_left() {
   if (auto callback = std::exchange(on_gone_, nullptr)) callback();
 }
 
+Exchange::Exchange(Connection& connection)
+    : connection_(connection), write_limit_(connection.server_.settings_.write_timeout) {}
+
 const RequestHead& Exchange::head() const { return connection_.head_; }
 const core::IpAddress& Exchange::peer() const { return connection_.peer_; }
 Worker& Exchange::worker() const { return connection_.worker_; }
 bool Exchange::client_gone() const { return connection_.client_gone_; }
+
+bool Exchange::probe_client_gone() {
+  auto& connection = connection_;
+  if (!connection.client_gone_ && connection.input_.empty() && connection.stream_.ended())
+    connection.client_gone_ = true;
+  return connection.client_gone_;
+}
+
+void Exchange::hurry(std::chrono::milliseconds limit) {
+  write_limit_ = limit;
+  if (writing_) connection_.stream_.limit(std::chrono::steady_clock::now() + limit);
+}
 
 bool Exchange::peer_is_trusted() const {
   if (connection_.server_.settings_.trust_all) return true;
@@ -451,10 +466,14 @@ void Exchange::build_head(std::string& out, int status, std::span<const Header> 
 
 awaitable<core::Result<void>> Exchange::send(std::span<iovec> pieces) {
   if (connection_.client_gone_) co_return core::error(Errc::kClosed, "the client closed the connection");
+  // After a write that was given up half-way nothing that follows would be read as what it is.
+  if (connection_.aborted_) co_return core::error(Errc::kClosed, "the answer was broken off");
   std::size_t total = 0;
   for (const auto& part : pieces) total += part.iov_len;
-  connection_.stream_.limit(std::chrono::steady_clock::now() + connection_.server_.settings_.write_timeout);
+  connection_.stream_.limit(std::chrono::steady_clock::now() + write_limit_);
+  writing_ = true;
   auto fault = co_await connection_.stream_.write_all(pieces);
+  writing_ = false;
   connection_.stream_.no_limit();
   if (fault != StreamFault::kNone) {
     connection_.aborted_ = true;

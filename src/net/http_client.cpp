@@ -216,11 +216,11 @@ void Upstreams::drop_idle(steady_clock::time_point now) {
 }
 
 awaitable<CallResult<std::unique_ptr<Stream>>> Upstreams::connect(const UpstreamRequest& request,
-                                                                  std::function<void()>& canceller) {
+                                                                  CallControl& control) {
   const Url& first_hop = request.proxy ? *request.proxy : *request.url;
   auto due = steady_clock::now() + request.timeouts.connect;
   bool cancelled = false;
-  canceller = [&cancelled] { cancelled = true; };
+  control.cancel = [&cancelled] { cancelled = true; };
   std::string host = first_hop.host;
   auto& resolver = worker_.resolver();
   using Resolved = core::Result<Resolver::Addresses>;
@@ -243,13 +243,13 @@ awaitable<CallResult<std::unique_ptr<Stream>>> Upstreams::connect(const Upstream
       continue;
     }
     auto stream = std::make_unique<Stream>(worker_, std::move(socket));
-    canceller = [raw = stream.get()] { raw->cancel(); };
+    control.cancel = [raw = stream.get()] { raw->cancel(); };
     stream->limit(due);
     auto [connect_error] = co_await stream->socket().async_connect(endpoint, asio::as_tuple(asio::deferred));
     auto fault = stream->wait_result(bool(connect_error));
     if (fault == StreamFault::kClosed) {
       last = connect_error.message();
-      canceller = nullptr;
+      control.cancel = nullptr;
       continue;
     }
     if (fault != StreamFault::kNone) co_return fault_failure(fault, TimeLimit::kConnect, "");
@@ -272,8 +272,8 @@ awaitable<CallResult<std::unique_ptr<Stream>>> Upstreams::connect(const Upstream
 
 awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const UpstreamRequest& request,
                                                                          std::unique_ptr<Stream> stream,
-                                                                         bool& nothing_came,
-                                                                         std::function<void()>& canceller) {
+                                                                         bool& nothing_came, CallControl& control) {
+  control.sent = false;
   auto begun = steady_clock::now();
   std::size_t length = 0;
   for (const auto& text : request.body) length += text.size();
@@ -305,11 +305,14 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
     call->has_total_ = true;
     call->total_due_ = begun + request.timeouts.total;
   }
-  canceller = [raw = stream.get()] { raw->cancel(); };
-  auto total_or = [&](steady_clock::time_point due, TimeLimit limit) {
+  control.cancel = [raw = stream.get()] { raw->cancel(); };
+  struct Limit {
+    steady_clock::time_point due;
+    TimeLimit kind;
+  };
+  auto total_or = [&](steady_clock::time_point due, TimeLimit kind) {
     bool total_first = call->has_total_ && call->total_due_ < due;
-    stream->limit(total_first ? call->total_due_ : due);
-    return total_first ? TimeLimit::kTotal : limit;
+    return total_first ? Limit{call->total_due_, TimeLimit::kTotal} : Limit{due, kind};
   };
 
   {
@@ -318,14 +321,17 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
     pieces.push_back({head.data(), head.size()});
     for (const auto& text : request.body) pieces.push_back({const_cast<char*>(text.data()), text.size()});
     auto limit = total_or(begun + request.timeouts.gap, TimeLimit::kGap);
+    stream->limit(limit.due);
     auto fault = co_await stream->write_all(pieces);
     if (fault != StreamFault::kNone) {
       nothing_came = fault == StreamFault::kClosed;
-      co_return fault_failure(fault, limit, "the upstream closed the connection while the request was sent");
+      co_return fault_failure(fault, limit.kind, "the upstream closed the connection while the request was sent");
     }
   }
+  control.sent = true;
 
   auto limit = total_or(steady_clock::now() + request.timeouts.first_byte, TimeLimit::kFirstByte);
+  stream->limit(limit.due);
   auto& buffer = *call->buffer_;
   std::string early;  // a head that came in several reads
   for (;;) {
@@ -336,10 +342,16 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
     }
     if (got == -1) {
       buffer.lease.release();
+      auto wake = control.woken ? control.wake_at() : steady_clock::time_point::max();
+      stream->limit(std::min(limit.due, wake));
       auto fault = co_await stream->wait_readable();
+      if (fault == StreamFault::kTimeout && wake < limit.due) {
+        co_await control.woken();
+        continue;
+      }
       if (fault != StreamFault::kNone) {
         nothing_came = fault == StreamFault::kClosed && early.empty();
-        co_return fault_failure(fault, limit, "the upstream closed the connection");
+        co_return fault_failure(fault, limit.kind, "the upstream closed the connection");
       }
       buffer.lease = worker_.buffers().borrow();
       got = stream->read_some(buffer.lease.data(), kBufferSize);
@@ -403,22 +415,22 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
 }
 
 awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::send(const UpstreamRequest& request,
-                                                                     std::function<void()>& canceller) {
+                                                                     CallControl& control) {
   bool first = true;
   for (;;) {
     auto stream = first ? take_idle(pool_key(request)) : nullptr;
     bool reused = stream != nullptr;
     if (!stream) {
-      auto connected = co_await connect(request, canceller);
+      auto connected = co_await connect(request, control);
       if (!connected) {
-        canceller = nullptr;
+        control.cancel = nullptr;
         co_return connected.error();
       }
       stream = std::move(*connected);
     }
     bool nothing_came = false;
-    auto answered = co_await exchange(request, std::move(stream), nothing_came, canceller);
-    canceller = nullptr;
+    auto answered = co_await exchange(request, std::move(stream), nothing_came, control);
+    control.cancel = nullptr;
     // A pooled connection may be closed by the upstream at the very moment it is used again.
     if (!answered && reused && nothing_came && first) {
       first = false;

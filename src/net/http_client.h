@@ -59,6 +59,15 @@ struct UpstreamSettings {
   std::chrono::seconds idle_life{90};
 };
 
+// What the owner of a call knows of it, and can do, while Upstreams::send() runs. On the worker only.
+struct CallControl {
+  std::function<void()> cancel;  // ends send() at whatever it waits for; empty while it does not run
+  bool sent = false;             // the upstream has the whole request
+  // While the head of the answer is waited for, `woken` runs whenever `wake_at` has passed. Both or none.
+  std::function<std::chrono::steady_clock::time_point()> wake_at;
+  std::function<awaitable<void>()> woken;
+};
+
 // An answer whose head is there. Used on its worker only. Destroying it before the body's end closes the connection.
 class UpstreamCall {
  public:
@@ -105,11 +114,9 @@ class Upstreams {
   Upstreams(Worker& worker, const UpstreamSettings& settings);
   ~Upstreams();
 
-  // Sends and waits for the answer's head. `canceller` receives a function that ends the call at whatever it waits for;
-  // it is replaced by nullptr when send() returns. Repeated once on a new connection when a pooled one turns out to be
-  // closed before anything of an answer came.
-  awaitable<CallResult<std::unique_ptr<UpstreamCall>>> send(const UpstreamRequest& request,
-                                                            std::function<void()>& canceller);
+  // Sends and waits for the answer's head. Repeated once on a new connection when a pooled one turns out to be closed
+  // before anything of an answer came.
+  awaitable<CallResult<std::unique_ptr<UpstreamCall>>> send(const UpstreamRequest& request, CallControl& control);
 
   void drop_idle(std::chrono::steady_clock::time_point now);
   void clear();
@@ -117,11 +124,10 @@ class Upstreams {
 
  private:
   friend class UpstreamCall;
-  awaitable<CallResult<std::unique_ptr<Stream>>> connect(const UpstreamRequest& request,
-                                                         std::function<void()>& canceller);
+  awaitable<CallResult<std::unique_ptr<Stream>>> connect(const UpstreamRequest& request, CallControl& control);
   awaitable<CallResult<std::unique_ptr<UpstreamCall>>> exchange(const UpstreamRequest& request,
                                                                 std::unique_ptr<Stream> stream, bool& nothing_came,
-                                                                std::function<void()>& canceller);
+                                                                CallControl& control);
   std::unique_ptr<Stream> take_idle(const std::string& key);
   void keep(const std::string& key, std::unique_ptr<Stream> stream);
 

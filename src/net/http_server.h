@@ -25,7 +25,7 @@ class Connection;
 // either answer(), or start() … write() … finish(). Errors of writing are kClosed (client gone), kTimeout, kCancelled.
 class Exchange {
  public:
-  explicit Exchange(Connection& connection) : connection_(connection) {}
+  explicit Exchange(Connection& connection);
 
   const RequestHead& head() const;
   std::optional<std::string_view> header(std::string_view name) const { return head().headers.find(name); }
@@ -56,6 +56,10 @@ class Exchange {
   // Called once, on the worker, when the client hangs up during the exchange; replaces an earlier one. nullptr: none.
   void on_client_gone(std::function<void()> callback);
   bool client_gone() const;
+  // As client_gone(), after a look at the socket: for moments that the watch behind on_client_gone() may have missed.
+  bool probe_client_gone();
+  // From now on a client that takes nothing is given this long, also in a write under way.
+  void hurry(std::chrono::milliseconds limit);
   std::size_t bytes_sent() const { return bytes_sent_; }
   std::chrono::steady_clock::time_point last_write() const { return last_write_; }
 
@@ -74,6 +78,8 @@ class Exchange {
   bool chunked_ = false;
   std::size_t bytes_sent_ = 0;
   std::chrono::steady_clock::time_point last_write_{};
+  std::chrono::milliseconds write_limit_;
+  bool writing_ = false;
 };
 
 using Handler = std::function<awaitable<void>(Exchange&)>;

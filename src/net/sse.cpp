@@ -16,6 +16,17 @@ std::size_t find_line_end(std::string_view text) {
 
 }  // namespace
 
+void SseReader::forget_event() {
+  constexpr std::size_t kKept = 64 * 1024;
+  delivered_ = false;
+  data_state_ = Data::kNone;
+  name_.clear();
+  // By swap: assigning an empty string would keep the memory.
+  if (data_.capacity() > kKept) std::string().swap(data_);
+  if (line_.capacity() > kKept) std::string().swap(line_);
+  if (carry_.empty() && carry_.capacity() > kKept) std::string().swap(carry_);
+}
+
 void SseReader::feed(std::string_view bytes) {
   keep_view();
   input_ = bytes;
@@ -24,11 +35,7 @@ void SseReader::feed(std::string_view bytes) {
 
 // A data line seen in bytes that are about to go away becomes a copy.
 void SseReader::keep_view() {
-  if (delivered_) {
-    delivered_ = false;
-    data_state_ = Data::kNone;
-    name_.clear();
-  }
+  if (delivered_) forget_event();
   if (data_state_ == Data::kView) {
     data_.assign(data_view_);
     data_state_ = Data::kOwned;
@@ -119,11 +126,7 @@ bool SseReader::handle_line(std::string_view line, SseEvent& event) {
 }
 
 bool SseReader::next(SseEvent& event) {
-  if (delivered_) {
-    delivered_ = false;
-    data_state_ = Data::kNone;
-    name_.clear();
-  }
+  if (delivered_) forget_event();
   std::string_view line;
   while (!too_long_ && take_line(line))
     if (handle_line(line, event)) return true;
@@ -132,11 +135,7 @@ bool SseReader::next(SseEvent& event) {
 }
 
 bool SseReader::finish(SseEvent& event) {
-  if (delivered_) {
-    delivered_ = false;
-    data_state_ = Data::kNone;
-    name_.clear();
-  }
+  if (delivered_) forget_event();
   if (!carry_.empty()) {
     line_.swap(carry_);
     carry_.clear();

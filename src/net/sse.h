@@ -23,6 +23,8 @@ class SseReader {
   bool finish(SseEvent& event);
   bool too_long() const { return too_long_; }  // nothing more comes after that
   bool saw_bytes() const { return saw_bytes_; }
+  // Bytes of memory kept for what is half-read; a long event's are given back when it was taken.
+  std::size_t capacity() const { return carry_.capacity() + line_.capacity() + data_.capacity() + name_.capacity(); }
   bool empty() const { return carry_.empty() && input_.empty() && data_state_ == Data::kNone; }  // nothing half-read
 
  private:
@@ -31,6 +33,7 @@ class SseReader {
   bool handle_line(std::string_view line, SseEvent& event);  // true: an event is complete
   void add_data(std::string_view value, bool stable);
   void keep_view();
+  void forget_event();
 
   std::size_t max_;
   std::string_view input_;

@@ -168,10 +168,23 @@ void Stream::no_limit() {
   deadline_.clear();
 }
 
-bool Stream::peer_closed() const {
+namespace {
+
+// What lies on the socket, left where it is: 1 bytes, 0 the orderly end, -1 nothing, -2 a broken connection.
+int peek(int socket) {
   char byte;
-  auto got = ::recv(const_cast<tcp::socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  auto got = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got >= 0) return static_cast<int>(got);
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? -1 : -2;
+}
+
+}  // namespace
+
+bool Stream::peer_closed() const { return peek(const_cast<tcp::socket&>(socket_).native_handle()) != -1; }
+
+bool Stream::ended() const {
+  auto there = peek(const_cast<tcp::socket&>(socket_).native_handle());
+  return there == 0 || there == -2;
 }
 
 }  // namespace tollgate::net

@@ -50,6 +50,7 @@ class Stream {
   void attach_tls(SSL* ssl) { ssl_ = ssl; }  // takes ownership
   SSL* tls() const { return ssl_; }
   bool peer_closed() const;  // looks without taking: orderly end, reset, or bytes nobody asked for
+  bool ended() const;        // looks without taking: orderly end or reset
   void close();
   void reset_on_close();  // the peer sees a reset instead of an orderly end
   boost::asio::ip::tcp::socket& socket() { return socket_; }

@@ -8,6 +8,7 @@
 #include "dialect/openai_reasoning.h"
 #include "dialect/openai_usage.h"
 #include "net/worker.h"
+#include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/settle.h"
 #include "relay/stream.h"
@@ -31,28 +32,74 @@ void map_status(const Request& request, RelayError& error) {
   if (mapped != request.channel->status_mapping.end() && mapped->second != 0) error.status = mapped->second;
 }
 
-// The rest of an answer, at most `limit` bytes.
-net::awaitable<net::CallResult<std::string>> read_all(net::UpstreamCall& call, std::size_t limit) {
-  std::string body;
+// The rest of an answer, at most `limit` bytes, and why it is not whole when it is not. After the client left it is
+// read on as far as the client's side allows.
+struct Body {
+  std::string text;
+  std::optional<net::Failure> failure;
+};
+net::awaitable<Body> read_all(net::UpstreamCall& call, std::size_t limit, ClientSide& client) {
+  Body body;
   if (auto length = call.header("content-length"))
-    body.reserve(std::min<std::size_t>(limit, static_cast<std::size_t>(std::atoll(std::string(*length).c_str()))) + 64);
+    body.text.reserve(std::min<std::size_t>(limit, static_cast<std::size_t>(std::atoll(std::string(*length).c_str()))) +
+                      64);
   for (;;) {
     auto got = co_await call.read();
-    if (!got) co_return got.error();
-    if (got->empty()) co_return body;
-    if (body.size() + got->size() > limit) {
-      co_return net::Failure{core::Errc::kTooLarge, net::TimeLimit::kNone, "the answer is too long"};
-    }
-    body += *got;
+    if (!got) body.failure = got.error();
+    if (!got || got->empty()) co_return body;
+    body.text += *got;
+    if (client.gone() && !client.read_on(got->size()))
+      body.failure = net::Failure{core::Errc::kCancelled, net::TimeLimit::kNone, "the client left"};
+    else if (body.text.size() > limit)
+      body.failure = net::Failure{core::Errc::kTooLarge, net::TimeLimit::kNone, "the answer is too long"};
+    if (body.failure) co_return body;
+    co_await client.forget();
   }
 }
 
-// The client left while the upstream was at work: what it used is charged, an answer goes nowhere.
-net::awaitable<void> settle_gone(Request& request) {
-  EndOfRequest end;
+// The client left: what the upstream may bill for is charged, an answer goes nowhere.
+net::awaitable<void> settle_gone(Request& request, EndOfRequest end) {
   end.end = End::kClientGone;
+  if (!request.answered_as_stream) request.answered_as_stream = request.openai.stream;
   co_await settle(request, end);
   request.exchange.abort();
+}
+
+// Before anything of the answer came. `taken`: the upstream has the request and may bill it.
+EndOfRequest gone_early(const Request& request, bool taken) {
+  EndOfRequest end;
+  end.taken = taken;
+  if (request.relay.settings.charge_abandoned_bound) end.abandoned_output = request.openai.max_output_tokens;
+  return end;
+}
+
+// The text of a plain answer of which only the beginning came. It is not yet JSON, so its strings are read one by one.
+std::int64_t count_part(const Request& request, std::string_view body) {
+  billing::TokenEstimator text;
+  std::string_view name;
+  while (true) {
+    auto open = body.find('"');
+    if (open == std::string_view::npos) break;
+    body.remove_prefix(open + 1);
+    std::size_t end = 0;
+    while (end < body.size() && body[end] != '"') end += body[end] == '\\' ? 2 : 1;
+    end = std::min(end, body.size());
+    auto string = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    auto next = body.find_first_not_of(" \t\r\n");
+    if (next != std::string_view::npos && body[next] == ':')
+      name = string;
+    else if (name == "content" || name == "reasoning_content" || name == "reasoning" || name == "refusal" ||
+             name == "text" || name == "name" || name == "arguments")
+      text.add(string);
+  }
+  return text.tokens(billing::text_family(request.upstream_model));
+}
+
+RelayError stopped_error() {
+  auto error = dialect::bad_answer("server_restart", "the gateway is restarting", 503);
+  error.no_retry = true;
+  return error;
 }
 
 std::string with_usage(std::string_view body, const billing::Usage& usage) {
@@ -61,23 +108,30 @@ std::string with_usage(std::string_view body, const billing::Usage& usage) {
   return editor.text();
 }
 
-net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::UpstreamCall& call) {
-  auto body = co_await read_all(call, request.relay.settings.max_answer_bytes);
-  if (!body) {
-    if (body.error().code == core::Errc::kCancelled && request.exchange.client_gone()) {
-      co_await settle_gone(request);
+net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::UpstreamCall& call, ClientSide& client) {
+  auto body = co_await read_all(call, request.relay.settings.max_answer_bytes, client);
+  client.cancel = nullptr;
+  if (body.failure) {
+    if (client.gone()) {
+      auto end = gone_early(request, true);
+      end.counted_output = count_part(request, body.text);
+      end.output_seen = end.counted_output > 0;
+      co_await settle_gone(request, end);
       co_return std::nullopt;
     }
-    core::log::warn("request {}: channel {}: {}", request.id, request.channel->id.value, body.error().message);
+    if (client.stopped()) co_return stopped_error();
+    request.attempts.back().limit = body.failure->limit;
+    core::log::warn("request {}: channel {}: {}", request.id, request.channel->id.value, body.failure->message);
     auto error = dialect::bad_answer("read_response_body_failed", "the upstream's answer could not be read");
-    error.internal = body.error().message;
+    error.internal = body.failure->message;
     co_return error;
   }
-  auto size = body->size();
-  body->append(64, '\0');
-  std::string_view text(body->data(), size);
+  auto size = body.text.size();
+  body.text.append(64, '\0');
+  std::string_view text(body.text.data(), size);
   auto answer = dialect::read_openai_answer(request.route, text);
   if (!answer.valid) co_return dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON");
+  if (answer.is_error || answer.is_empty) request.attempts.back().billed = answer.usage;
   if (answer.is_error) {
     auto secrets = secrets_of(request);
     auto error = dialect::read_upstream_error(200, text, secrets);
@@ -93,6 +147,10 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   end.content_filtered = answer.content_filtered;
   if (!answer.output_text.empty())
     end.counted_output = billing::estimate_tokens(billing::text_family(request.upstream_model), answer.output_text);
+  if (client.gone()) {
+    co_await settle_gone(request, end);
+    co_return std::nullopt;
+  }
   std::string replaced;
   if (!answer.usage || !answer.usage->usable()) {
     // The client gets the figures it is charged by.
@@ -114,6 +172,14 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   const auto& channel = *request.channel;
   auto& exchange = request.exchange;
   const auto& settings = request.relay.settings;
+
+  if (request.relay.shutting_down()) co_return stopped_error();
+  // Before a first attempt that did not wait for anything a look at the socket would be wasted.
+  bool waited = request.waited || request.attempts.size() > 1;
+  if (exchange.client_gone() || (waited && exchange.probe_client_gone())) {
+    co_await settle_gone(request, gone_early(request, false));
+    co_return std::nullopt;
+  }
 
   auto address = provider::upstream_url(*channel.provider, channel.base_url, request.route, request.upstream_model);
   auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
@@ -168,28 +234,35 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   upstream.verify_tls = settings.verify_tls;
 
   core::fault_point("attempt.prepared");
-  // A client that hangs up ends whatever the call waits for.
-  std::function<void()> canceller;
-  exchange.on_client_gone([&canceller] {
-    if (canceller) canceller();
-  });
-  auto answered = co_await exchange.worker().upstreams().send(upstream, canceller);
-  exchange.on_client_gone(nullptr);
-  if (exchange.client_gone()) {
-    co_await settle_gone(request);
-    co_return std::nullopt;
+  ClientSide client(request);
+  net::CallControl control;
+  client.cancel = [&control] {
+    if (control.cancel) control.cancel();
+  };
+  // An upstream that has the whole request may bill it whatever becomes of the connection.
+  if (channel.drains || channel.bills_after_cancel)
+    client.reads_on = [&control, &settings] {
+      return control.sent ? settings.drain_time : std::chrono::milliseconds(0);
+    };
+  if (request.openai.stream) {
+    control.wake_at = [&client] { return client.ping_due(); };
+    control.woken = [&client] { return client.ping(); };
   }
+  auto answered = co_await exchange.worker().upstreams().send(upstream, control);
   if (!answered) {
+    client.cancel = nullptr;
+    if (client.gone()) {
+      co_await settle_gone(request, gone_early(request, control.sent));
+      co_return std::nullopt;
+    }
+    if (client.stopped()) co_return stopped_error();
+    request.attempts.back().limit = answered.error().limit;
     core::log::warn("request {}: channel {}: {}", request.id, channel.id.value, answered.error().message);
     co_return dialect::upstream_unreachable(answered.error().message);
   }
   core::fault_point("attempt.answered");
   auto call = std::move(*answered);
-  exchange.on_client_gone([raw = call.get()] { raw->cancel(); });
-  struct Unwatch {
-    net::Exchange& exchange;
-    ~Unwatch() { exchange.on_client_gone(nullptr); }
-  } unwatch{exchange};
+  client.cancel = [raw = call.get()] { raw->cancel(); };
 
   if (call->status() != 200) {
     constexpr std::size_t kErrorBody = 64 * 1024;
@@ -201,6 +274,12 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
       text.append(got->substr(0, kErrorBody - std::min(kErrorBody, text.size())));
       if (text.size() >= kErrorBody) break;
     }
+    client.cancel = nullptr;
+    if (client.gone()) {
+      co_await settle_gone(request, gone_early(request, false));
+      co_return std::nullopt;
+    }
+    if (client.stopped()) co_return stopped_error();
     auto secrets = secrets_of(request);
     auto error = dialect::read_upstream_error(call->status(), text, secrets);
     if (auto after = call->header("retry-after")) error.retry_after = *after;
@@ -210,8 +289,18 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   auto type = call->header("content-type").value_or("");
   bool is_stream =
       type.starts_with("text/event-stream") || (request.openai.stream && !type.starts_with("application/json"));
-  if (is_stream) co_return co_await relay_stream(request, std::move(call));
-  auto failed = co_await relay_plain(request, *call);
+  if (!is_stream && exchange.started())
+    co_return dialect::bad_answer("bad_response_body", "the upstream does not stream");
+  std::optional<RelayError> failed;
+  if (is_stream)
+    failed = co_await relay_stream(request, std::move(call), client);
+  else
+    failed = co_await relay_plain(request, *call, client);
+  // Nobody waits for another attempt, and this one was refused.
+  if (failed && client.gone()) {
+    co_await settle_gone(request, gone_early(request, false));
+    failed.reset();
+  }
   co_return failed;
 }
 

@@ -7,6 +7,7 @@
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/attempt.h"
+#include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
 #include "relay/model_list.h"
@@ -92,6 +93,7 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
   request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, needed);
   if (request.reservation) co_return std::nullopt;
 
+  request.waited = true;
   using Answer = std::shared_ptr<billing::AcquireResult>;
   auto acquired = co_await net::suspend<Answer>([&](auto done) {
     billing.acquire(identity.wallet, identity.key_limit, needed, [done](billing::AcquireResult result) {
@@ -192,6 +194,12 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
     error.message = core::mask_sensitive(error.message);
   request.local.counters.refused.fetch_add(1, std::memory_order_relaxed);
   auto body = dialect::error_body(error, request.id);
+  // Keep-alives have begun the answer: its status is gone, the error is an event and the last one.
+  if (request.exchange.started()) {
+    std::string_view pieces[] = {"data: ", body, "\n\n"};
+    co_await request.exchange.finish(pieces);
+    co_return;
+  }
   co_await request.exchange.answer(error.status, headers, body);
 }
 
@@ -216,7 +224,8 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .snapshot = nullptr,
                                                        .buffers = {},
                                                        .polling = {},
-                                                       .journal_told = false}));
+                                                       .journal_told = false,
+                                                       .clients = nullptr}));
 }
 
 Relay::~Relay() = default;
@@ -234,6 +243,14 @@ void Relay::drop_identity(std::string key) {
 
 void Relay::drop_identities_of(core::UserId user) {
   for (auto* worker : workers_) worker->post([this, worker, user] { local(*worker).identities.drop_user(user); });
+}
+
+void Relay::end_attempts() {
+  shutting_down_.store(true, std::memory_order_relaxed);
+  for (auto* worker : workers_)
+    worker->post([this, worker] {
+      for (auto* client = local(*worker).clients; client; client = client->next_) client->stop();
+    });
 }
 
 net::awaitable<void> Relay::handle(net::Exchange& exchange) {

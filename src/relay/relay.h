@@ -16,6 +16,8 @@
 
 namespace tollgate::relay {
 
+class ClientSide;
+
 struct RelaySettings {
   std::size_t max_body_bytes = 128U << 20U;
   std::size_t max_answer_bytes = 256U << 20U;
@@ -24,8 +26,12 @@ struct RelaySettings {
   bool count_tokens = true;
   bool error_log = false;
   bool verify_tls = true;
-  std::chrono::milliseconds keepalive{15'000};
-  std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event
+  std::chrono::milliseconds keepalive{15'000};    // silence in a stream before a comment; 0: none
+  std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event; 0: for ever
+  // How far an upstream is read on after its client left, on channels that say so.
+  std::chrono::milliseconds drain_time{60'000};
+  std::size_t drain_bytes = 16U << 20U;
+  bool charge_abandoned_bound = false;  // a client that left before any answer pays its output limit besides the prompt
   std::string version;
   AdmissionLimits limits;
 };
@@ -52,8 +58,8 @@ class Relay {
   void drop_identity(std::string key);
   void drop_identities_of(core::UserId user);
 
-  // At the end of a drain: running streams are ended with an error event and charged for what they sent.
-  void end_streams() { shutting_down_.store(true, std::memory_order_relaxed); }
+  // At the end of a drain: upstream calls are cancelled, streams get an error event and are charged for what came.
+  void end_attempts();
   bool shutting_down() const { return shutting_down_.load(std::memory_order_relaxed); }
 
   Admission& admission() { return admission_; }
@@ -67,6 +73,7 @@ class Relay {
     std::vector<std::string> buffers;                       // lent to streams while they have something to send
     std::unordered_map<std::int64_t, std::size_t> polling;  // next key of channels with several keys
     bool journal_told = false;                              // the journal is woken at the end of this turn
+    ClientSide* clients = nullptr;                          // of the attempts that run
   };
   Local& local(const net::Worker& worker);
 

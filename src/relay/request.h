@@ -32,17 +32,21 @@ std::string_view to_string(End end);
 struct EndOfRequest {
   End end = End::kFinished;
   net::TimeLimit limit = net::TimeLimit::kNone;  // the time limit that ended it
-  bool sent_upstream = true;                     // the upstream had the request
+  bool taken = true;                             // the upstream had the whole request and did not refuse it
   bool output_seen = false;                      // something of an answer came
   bool whole = false;                            // the answer ended as a whole one does
   std::optional<billing::Usage> usage;
-  std::int64_t counted_output = 0;  // our own count of what came
+  std::int64_t counted_output = 0;    // our own count of what came
+  std::int64_t abandoned_output = 0;  // charged besides the prompt when the client left before anything came
   bool content_filtered = false;
 };
 
 struct Attempt {
   core::ChannelId channel;
   int status = 0;  // of the upstream or of our error; 200 when it answered
+  // Of one that failed: the time limit that ended it, and what the upstream says it used all the same.
+  net::TimeLimit limit = net::TimeLimit::kNone;
+  std::optional<billing::Usage> billed;
 };
 
 struct Request {
@@ -69,6 +73,7 @@ struct Request {
   billing::Price price;
   std::optional<std::int64_t> estimate;  // of the prompt, once somebody needed it
   std::optional<billing::Reservation> reservation;
+  bool waited = false;  // for a slice: the client may have left meanwhile
 
   const Channel* channel = nullptr;
   ChannelKey key;

@@ -29,7 +29,8 @@ std::string_view to_string(End end) {
 
 bool needs_estimate(const EndOfRequest& end) {
   if (end.whole) return !end.usage || end.usage->prompt_tokens == 0;
-  if (end.end == End::kClientGone) return end.sent_upstream && (!end.usage || end.usage->prompt_tokens == 0);
+  if (end.end == End::kClientGone)
+    return (end.taken || end.output_seen) && (!end.usage || end.usage->prompt_tokens == 0);
   return end.output_seen && (!end.usage || end.usage->prompt_tokens == 0);
 }
 
@@ -49,8 +50,10 @@ Billed rule_of(const EndOfRequest& end, std::int64_t prompt_estimate) {
     return {with_counts(seen.completion_tokens != 0 ? seen.completion_tokens : end.counted_output), "counted"};
   }
   if (end.end == End::kClientGone) {
-    if (!end.sent_upstream) return {{}, "nothing"};
-    if (!end.output_seen) return {with_counts(seen.completion_tokens), usable ? "upstream" : "prompt"};
+    if (!end.output_seen && !end.taken) return {{}, "nothing"};
+    if (!end.output_seen)
+      return usable ? Billed{with_counts(seen.completion_tokens), "upstream"}
+                    : Billed{with_counts(end.abandoned_output), "prompt"};
     return {with_counts(std::max(seen.completion_tokens, end.counted_output)), "counted"};
   }
   if (!end.output_seen) return {{}, "nothing"};
@@ -63,6 +66,24 @@ std::int64_t millis(std::chrono::steady_clock::duration time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
 }
 
+// What a failed attempt cost us by the price book, before any group's discount: a figure for operators, never charged.
+std::int64_t cost(const Request& request, const billing::Usage& usage) {
+  auto price = request.price;
+  price.group_ratio = 1;
+  billing::ChargeInput input;
+  input.usage = usage;
+  input.model = request.openai.model;
+  return billing::charge_amount(input, price).units;
+}
+
+std::string attempt_json(const Request& request, const Attempt& attempt) {
+  std::string out = fmt::format("{{\"channel\":{},\"status\":{}", attempt.channel.value, attempt.status);
+  if (attempt.limit != net::TimeLimit::kNone)
+    out += fmt::format(",\"time_limit\":\"{}\"", net::to_string(attempt.limit));
+  if (attempt.billed) out += fmt::format(",\"cost\":{}", cost(request, *attempt.billed));
+  return out + "}";
+}
+
 std::string admin_info(const Request& request) {
   std::string out = "{\"use_channel\":[";
   for (std::size_t i = 0; i < request.attempts.size(); ++i)
@@ -72,8 +93,7 @@ std::string admin_info(const Request& request) {
     out += fmt::format(",\"is_multi_key\":true,\"multi_key_index\":{}", request.key.index);
   out += ",\"attempts\":[";
   for (std::size_t i = 0; i < request.attempts.size(); ++i)
-    out += fmt::format("{}{{\"channel\":{},\"status\":{}}}", i ? "," : "", request.attempts[i].channel.value,
-                       request.attempts[i].status);
+    out += (i ? "," : "") + attempt_json(request, request.attempts[i]);
   return out + "]";
 }
 
@@ -185,6 +205,8 @@ void log_failure(Request& request, const dialect::RelayError& error) {
     record.log.other +=
         fmt::format(",\"channel_id\":{},\"channel_name\":{},\"channel_type\":{}", request.channel->id.value,
                     core::json_string(request.channel->name), request.channel->provider->type);
+  if (!request.attempts.empty() && request.attempts.back().limit != net::TimeLimit::kNone)
+    record.log.other += fmt::format(",\"time_limit\":\"{}\"", net::to_string(request.attempts.back().limit));
   record.log.other += ",\"admin_info\":" + admin_info(request) + "}}";
   request.relay.billing.log(std::move(record));
 }

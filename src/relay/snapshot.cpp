@@ -111,6 +111,8 @@ void read_setting(const model::Channel& row, Channel& channel) {
     if (const auto* own = object->if_contains("tg"); own && own->is_object()) {
       const auto& tg = own->get_object();
       channel.done_is_end = flag(tg, "done_is_end");
+      channel.drains = text(tg, "on_disconnect") == "drain";
+      channel.bills_after_cancel = flag(tg, "bills_after_cancel");
       if (const auto* limits = tg.if_contains("timeouts"); limits && limits->is_object()) {
         const auto& table = limits->get_object();
         if (auto value = seconds(table, "connect_s")) channel.timeouts.connect = *value;
@@ -206,6 +208,8 @@ RelayOptions read_options(const core::Options& options) {
   out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
   out.validation_is_500 = options.text("tg.validation_status") == "500";
   out.pass_body = options.boolean("global.pass_through_request_enabled");
+  if (options.boolean("general_setting.ping_interval_enabled"))
+    out.ping_interval = std::chrono::seconds(options.integer("general_setting.ping_interval_seconds"));
   return out;
 }
 

@@ -53,7 +53,9 @@ struct Channel {
   bool allow_service_tier = false;
   bool disable_store = false;
   bool allow_safety_identifier = false;
-  bool done_is_end = false;  // a stream that ends with [DONE] alone is whole
+  bool done_is_end = false;         // a stream that ends with [DONE] alone is whole
+  bool drains = false;              // the upstream is read on when the client leaves, to learn what it bills
+  bool bills_after_cancel = false;  // the same, only while nothing of the answer has come
   net::Timeouts timeouts;
   std::set<std::string, std::less<>> groups;
   std::set<std::string, std::less<>> models;
@@ -74,6 +76,7 @@ struct RelayOptions {
   double currency_rate = 1;
   bool validation_is_500 = false;
   bool pass_body = false;
+  std::optional<std::chrono::milliseconds> ping_interval;  // of keep-alives, instead of the variables
 };
 
 struct TransparentHash {

@@ -6,6 +6,7 @@
 #include "dialect/openai_stream.h"
 #include "net/sse.h"
 #include "net/worker.h"
+#include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/settle.h"
 
@@ -17,8 +18,9 @@ using dialect::StreamAction;
 
 constexpr std::string_view kDone = "data: [DONE]\n\n";
 constexpr std::size_t kBufferKept = 128 * 1024;
-constexpr auto kNoteEvery = std::chrono::seconds(1);  // what a killed process would charge is kept up to date
-constexpr auto kUsageWait = std::chrono::seconds(5);  // for the usage of an answer whose client left at its end
+constexpr std::size_t kMostHeld = 256 * 1024;           // of events that say nothing, before the first that does
+constexpr auto kNoteEvery = std::chrono::seconds(1);    // what a killed process would charge is kept up to date
+constexpr std::chrono::milliseconds kUsageWait{5'000};  // for the usage of an answer whose client left at its end
 
 // A buffer of the worker, held only while there is something in it: an idle stream holds none.
 class Outbox {
@@ -38,10 +40,6 @@ class Outbox {
       data = data.substr(end + 1);
     }
     text_ += '\n';
-  }
-  void raw(std::string_view text) {
-    borrow();
-    text_ += text;
   }
   bool empty() const { return text_.empty(); }
   std::string_view text() const { return text_; }
@@ -65,7 +63,7 @@ class Outbox {
       text_.clear();
       local_.buffers.push_back(std::move(text_));
     }
-    text_ = std::string();
+    std::string().swap(text_);  // assigning an empty string would keep the memory
   }
   Relay::Local& local_;
   std::string text_;
@@ -82,116 +80,124 @@ struct Reading {
 
 class StreamRelay {
  public:
-  StreamRelay(Request& request, std::unique_ptr<net::UpstreamCall> call)
+  StreamRelay(Request& request, std::unique_ptr<net::UpstreamCall> call, ClientSide& client)
       : request_(request),
         call_(std::move(call)),
+        client_(client),
         sse_(request.relay.settings.max_event_bytes),
         reader_(request.openai.include_usage != dialect::IncludeUsage::kFalse),
-        outbox_(request.local) {}
+        outbox_(request.local),
+        last_byte_(now()) {
+    client_.cancel = [this] { call_->cancel(); };
+    client_.reads_on = [this] { return reads_on(); };
+  }
 
   net::awaitable<std::optional<RelayError>> run();
 
  private:
-  void take_events(Reading& reading);
+  core::SteadyTime now() const { return request_.exchange.worker().wheel().now(); }
+  std::chrono::milliseconds reads_on() const;
+  void take_event(std::string_view data, Reading& reading);
+  void take_bytes(std::string_view bytes, Reading& reading);
   net::awaitable<void> read_some(Reading& reading);
-  net::awaitable<bool> send_ready();
-  net::awaitable<void> wait_for_usage();
+  net::awaitable<void> send_ready();
   net::awaitable<void> note_for_recovery();
+  net::awaitable<void> settle_gone(const Reading& reading);
+  net::awaitable<void> end_with_error(const Reading& reading, const RelayError& error);
+  net::awaitable<void> end_whole(const Reading& reading);
+  // Every choice has its finish reason, or the channel takes [DONE] for one.
+  bool whole() const {
+    return reader_.ended_well() || (reader_.saw_done() && request_.channel->done_is_end && reader_.meaningful());
+  }
   EndOfRequest end_of(const Reading& reading) const;
   RelayError error_of(const Reading& reading) const;
-  void begin_answer();
 
   Request& request_;
   std::unique_ptr<net::UpstreamCall> call_;
+  ClientSide& client_;
   net::SseReader sse_;
   dialect::OpenAiStreamReader reader_;
   Outbox outbox_;
-  bool answer_begun_ = false;
-  std::chrono::milliseconds silent_{0};
+  bool event_sent_ = false;     // a byte of the answer has left: no other attempt may follow
+  core::SteadyTime last_byte_;  // of the upstream
   core::SteadyTime noted_ = request_.relay.clock.steady();
 };
 
-void StreamRelay::begin_answer() {
-  if (answer_begun_) return;
-  answer_begun_ = true;
-  static constexpr net::Header kHeaders[] = {
-      {"Content-Type", "text/event-stream; charset=utf-8"}, {"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
-  request_.exchange.start(200, kHeaders);
+std::chrono::milliseconds StreamRelay::reads_on() const {
+  const auto& channel = *request_.channel;
+  auto drain = request_.relay.settings.drain_time;
+  bool drains = channel.drains || (channel.bills_after_cancel && !reader_.meaningful());
+  if (reader_.ended_well() && reader_.has_usage()) return {};
+  if (reader_.ended_well()) return drains ? std::max(kUsageWait, drain) : kUsageWait;
+  return drains ? drain : std::chrono::milliseconds(0);
 }
 
-// Everything that the bytes just read complete goes into the outbox.
-void StreamRelay::take_events(Reading& reading) {
+void StreamRelay::take_event(std::string_view data, Reading& reading) {
+  switch (reader_.on_event(data)) {
+    case StreamAction::kForward:
+      if (!client_.gone()) outbox_.event(data);
+      break;
+    case StreamAction::kHoldBack: break;
+    case StreamAction::kDone: reading.over = true; break;
+    case StreamAction::kError: reading = {true, End::kUpstreamErrorEvent, net::TimeLimit::kNone, "error event"}; break;
+  }
+}
+
+// Everything that the bytes complete goes into the outbox.
+void StreamRelay::take_bytes(std::string_view bytes, Reading& reading) {
+  sse_.feed(bytes);
   net::SseEvent event;
   while (!reading.over && sse_.next(event)) {
     if (!request_.first_event) request_.first_event = request_.relay.clock.steady();
-    switch (reader_.on_event(event.data)) {
-      case StreamAction::kForward: outbox_.event(event.data); break;
-      case StreamAction::kHoldBack: break;
-      case StreamAction::kDone: reading.over = true; break;
-      case StreamAction::kError:
-        reading = {true, End::kUpstreamErrorEvent, net::TimeLimit::kNone, "error event"};
-        break;
-    }
+    take_event(event.data, reading);
   }
   if (sse_.too_long()) reading = {true, End::kUpstreamReset, net::TimeLimit::kNone, "an event is too long"};
 }
 
 net::awaitable<void> StreamRelay::read_some(Reading& reading) {
-  auto keepalive = std::min(request_.relay.settings.keepalive, request_.channel->timeouts.gap);
-  call_->set_gap(keepalive);
+  // Until the upstream has been silent for too long, or the client.
+  auto gap = request_.channel->timeouts.gap;
+  auto due = std::min(last_byte_ + gap, client_.ping_due());
+  call_->set_gap(std::chrono::ceil<std::chrono::milliseconds>(std::max(due - now(), {})));
   auto got = co_await call_->read();
   if (got) {
-    silent_ = {};
+    last_byte_ = now();
     if (got->empty()) {
       net::SseEvent event;
       // A last event without its empty line counts when it is whole.
-      if (sse_.finish(event) && (event.data == "[DONE]" || core::is_valid_json(event.data))) {
-        switch (reader_.on_event(event.data)) {
-          case StreamAction::kForward: outbox_.event(event.data); break;
-          case StreamAction::kError: reading.end = End::kUpstreamErrorEvent; break;
-          default: break;
-        }
-      }
+      if (sse_.finish(event) && (event.data == "[DONE]" || core::is_valid_json(event.data)))
+        take_event(event.data, reading);
       reading.over = true;
-      reading.why = "end of the answer";
+      if (reading.why.empty()) reading.why = "end of the answer";
       co_return;
     }
-    sse_.feed(*got);
-    take_events(reading);
+    take_bytes(*got, reading);
+    if (client_.gone() && !reading.over && !client_.read_on(got->size()))
+      reading = {true, End::kClientGone, net::TimeLimit::kNone, "enough was read on"};
     co_return;
   }
   const auto& failure = got.error();
-  if (failure.code == core::Errc::kTimeout && failure.limit == net::TimeLimit::kGap) {
-    silent_ += keepalive;
-    if (request_.relay.shutting_down()) {
-      reading = {true, End::kGatewayShutdown, net::TimeLimit::kNone, "the gateway is stopped"};
-    } else if (silent_ >= request_.channel->timeouts.gap) {
-      reading = {true, End::kIdleTimeout, failure.limit, failure.message};
-    } else if (answer_begun_ || silent_ >= request_.relay.settings.commit_head) {
-      begin_answer();
-      outbox_.raw(": PING\n\n");
-    }
-    co_return;
-  }
   if (failure.code == core::Errc::kCancelled) {
-    bool gone = request_.exchange.client_gone();
-    reading = {true, gone ? End::kClientGone : End::kGatewayShutdown, net::TimeLimit::kNone, failure.message};
-  } else if (failure.code == core::Errc::kTimeout) {
+    reading = {true, client_.gone() ? End::kClientGone : End::kGatewayShutdown, net::TimeLimit::kNone, failure.message};
+  } else if (failure.code != core::Errc::kTimeout) {
+    reading = {true, End::kUpstreamReset, net::TimeLimit::kNone, failure.message};
+  } else if (failure.limit != net::TimeLimit::kGap || now() - last_byte_ >= gap) {
     reading = {true, End::kIdleTimeout, failure.limit, failure.message};
   } else {
-    reading = {true, End::kUpstreamReset, net::TimeLimit::kNone, failure.message};
+    co_await client_.ping();
   }
 }
 
-// False when the client is gone.
-net::awaitable<bool> StreamRelay::send_ready() {
-  if (outbox_.empty() || (!answer_begun_ && !reader_.meaningful())) co_return true;
-  begin_answer();
+// Events are held until one says something: until then another channel may still answer.
+net::awaitable<void> StreamRelay::send_ready() {
+  if (outbox_.empty() || (!event_sent_ && !reader_.meaningful() && outbox_.text().size() < kMostHeld)) co_return;
+  client_.begin_stream();
+  event_sent_ = true;
   std::string_view pieces[] = {outbox_.text()};
   auto sent = co_await request_.exchange.write(pieces);
   core::fault_point("stream.event");
   outbox_.clear();
-  co_return bool(sent);
+  if (!sent) client_.left();
 }
 
 // Streams that last leave a row in the journal by which a later process charges them if this one is killed.
@@ -208,26 +214,12 @@ net::awaitable<void> StreamRelay::note_for_recovery() {
   request_.relay.billing.inflight_put({.settle = std::move(record), .begun = true});
 }
 
-// The client left between the last content and the usage: a moment more makes the charge exact.
-net::awaitable<void> StreamRelay::wait_for_usage() {
-  call_->set_gap(kUsageWait);
-  auto due = request_.relay.clock.steady() + kUsageWait;
-  Reading rest;
-  while (!rest.over && !reader_.has_usage() && request_.relay.clock.steady() < due) {
-    auto got = co_await call_->read();
-    if (!got || got->empty()) co_return;
-    sse_.feed(*got);
-    take_events(rest);
-    outbox_.clear();
-  }
-}
-
 EndOfRequest StreamRelay::end_of(const Reading& reading) const {
   EndOfRequest end;
   end.end = reading.end;
   end.limit = reading.limit;
   end.output_seen = reader_.has_output();
-  end.whole = reading.end == End::kFinished;
+  end.whole = reading.end == End::kFinished || (client_.gone() && whole() && reader_.has_usage());
   if (reader_.has_usage()) end.usage = reader_.usage();
   end.counted_output = reader_.counted_tokens(request_.upstream_model);
   end.content_filtered = reader_.content_filtered();
@@ -243,7 +235,11 @@ RelayError StreamRelay::error_of(const Reading& reading) const {
       return error;
     }
     case End::kIdleTimeout:
-      return dialect::bad_answer("upstream_timeout", "the upstream fell silent in the middle of the answer", 504);
+      return dialect::bad_answer("upstream_timeout",
+                                 reading.limit == net::TimeLimit::kTotal
+                                     ? "the upstream takes longer than the whole answer may take"
+                                     : "the upstream fell silent in the middle of the answer",
+                                 504);
     case End::kGatewayShutdown: return dialect::bad_answer("server_restart", "the gateway is restarting", 503);
     case End::kEmpty: return dialect::bad_answer("empty_response", "the upstream's answer is empty");
     default: {
@@ -254,51 +250,32 @@ RelayError StreamRelay::error_of(const Reading& reading) const {
   }
 }
 
-net::awaitable<std::optional<RelayError>> StreamRelay::run() {
-  request_.answered_as_stream = true;
-  Reading reading;
-  while (!reading.over) {
-    co_await read_some(reading);
-    // What comes with the end leaves together with it, after the charge is in the journal.
-    if (reading.over) break;
-    bool there = co_await send_ready();
-    if (!there) reading = {true, End::kClientGone, net::TimeLimit::kNone, "the client hung up"};
-    co_await note_for_recovery();
-  }
-  bool done_is_end = reader_.saw_done() && request_.channel->done_is_end && reader_.meaningful();
-  if (reading.end == End::kFinished && !reader_.ended_well() && !done_is_end) {
-    reading.end = reader_.meaningful() ? End::kUpstreamReset : End::kEmpty;
-    if (reading.end == End::kUpstreamReset) reading.why = "the stream ended without a finish reason";
-  }
-  if (reading.end == End::kFinished && call_ && !call_->ended())
-    net::UpstreamCall::finish_in_background(std::move(call_));
+// Nobody is there to be answered. What the upstream sent until it was cancelled, or read on, is charged.
+net::awaitable<void> StreamRelay::settle_gone(const Reading& reading) {
+  auto end = end_of(reading);
+  end.end = End::kClientGone;
+  end.limit = net::TimeLimit::kNone;
+  // An upstream that was read on and then failed before it said anything has nothing to bill.
+  bool failed = reading.end == End::kUpstreamErrorEvent || reading.end == End::kEmpty;
+  end.taken = !failed || reader_.has_usage();
+  if (request_.relay.settings.charge_abandoned_bound && !reader_.ended_well())
+    end.abandoned_output = request_.openai.max_output_tokens;
+  co_await settle(request_, end);
+  request_.exchange.abort();
+}
 
-  if (reading.end == End::kClientGone) {
-    if (reader_.ended_well() && !reader_.has_usage() && call_ && !call_->ended()) co_await wait_for_usage();
-    auto end = end_of(reading);
-    // Its usage came after all: what the upstream counted is what it costs.
-    if (reader_.ended_well() && reader_.has_usage()) end.whole = true;
-    call_.reset();
-    co_await settle(request_, end);
-    request_.exchange.abort();
-    co_return std::nullopt;
-  }
-  if (reading.end != End::kFinished) {
-    auto error = error_of(reading);
-    core::log::warn("request {}: channel {}: {}", request_.id, request_.channel->id.value, error.log_text());
-    call_.reset();
-    if (!answer_begun_ && !reader_.meaningful()) co_return error;  // nothing has left: another channel may do better
-    co_await settle(request_, end_of(reading));
-    begin_answer();
-    // No [DONE], no finish reason that the upstream did not give: the client must see that this is not whole.
-    outbox_.event(dialect::error_body(error, request_.id));
-    std::string_view pieces[] = {outbox_.text()};
-    auto sent = co_await request_.exchange.finish(pieces);
-    if (!sent) core::log::debug("request {}: {}", request_.id, sent.error().message);
-    log_failure(request_, error);
-    co_return std::nullopt;
-  }
+// No [DONE], no finish reason that the upstream did not give: the client must see that this is not whole.
+net::awaitable<void> StreamRelay::end_with_error(const Reading& reading, const RelayError& error) {
+  co_await settle(request_, end_of(reading));
+  client_.begin_stream();
+  outbox_.event(dialect::error_body(error, request_.id));
+  std::string_view pieces[] = {outbox_.text()};
+  auto sent = co_await request_.exchange.finish(pieces);
+  if (!sent) core::log::debug("request {}: {}", request_.id, sent.error().message);
+  log_failure(request_, error);
+}
 
+net::awaitable<void> StreamRelay::end_whole(const Reading& reading) {
   auto end = end_of(reading);
   bool wants_usage = request_.openai.include_usage != dialect::IncludeUsage::kFalse;
   if (!reader_.has_usage() && wants_usage && request_.route == dialect::OpenAiRoute::kChatCompletions) {
@@ -307,18 +284,66 @@ net::awaitable<std::optional<RelayError>> StreamRelay::run() {
     if (!chunk.empty()) outbox_.event(chunk);
   }
   co_await settle(request_, end);
-  begin_answer();
+  client_.begin_stream();
   std::string_view pieces[] = {outbox_.text(), kDone};
   auto sent = co_await request_.exchange.finish(pieces);
   core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request_.id, sent.error().message);
+}
+
+net::awaitable<std::optional<RelayError>> StreamRelay::run() {
+  request_.answered_as_stream = true;
+  Reading reading;
+  while (!reading.over) {
+    co_await read_some(reading);
+    // What comes with the end leaves together with it, after the charge is in the journal.
+    if (reading.over) break;
+    if (client_.gone()) {
+      outbox_.clear();
+      reading.over = reader_.ended_well() && reader_.has_usage();
+      if (!reading.over) co_await client_.forget();
+    } else {
+      co_await send_ready();
+    }
+    co_await note_for_recovery();
+  }
+  client_.cancel = nullptr;
+  client_.reads_on = nullptr;
+  if (reading.end == End::kFinished && !whole()) {
+    reading.end = reader_.meaningful() ? End::kUpstreamReset : End::kEmpty;
+    if (reading.end == End::kUpstreamReset) reading.why = "the stream ended without a finish reason";
+  }
+  if (reading.end == End::kFinished && !client_.gone() && !call_->ended())
+    net::UpstreamCall::finish_in_background(std::move(call_));
+  call_.reset();
+
+  if (client_.gone()) {
+    co_await settle_gone(reading);
+    co_return std::nullopt;
+  }
+  if (reading.end == End::kFinished) {
+    co_await end_whole(reading);
+    co_return std::nullopt;
+  }
+  auto error = error_of(reading);
+  core::log::warn("request {}: channel {}: {}", request_.id, request_.channel->id.value, error.log_text());
+  request_.attempts.back().limit = reading.limit;
+  if (!event_sent_ && !reader_.meaningful()) {  // no byte of an answer has left: another channel may do better
+    if (reader_.has_usage()) request_.attempts.back().billed = reader_.usage();
+    // Silence that began behind the head is no other failure than silence before it.
+    if (reading.end == End::kIdleTimeout) error = dialect::upstream_unreachable(reading.why);
+    error.no_retry = reading.end == End::kGatewayShutdown;
+    co_return error;
+  }
+  co_await end_with_error(reading, error);
   co_return std::nullopt;
 }
 
 }  // namespace
 
-net::awaitable<std::optional<RelayError>> relay_stream(Request& request, std::unique_ptr<net::UpstreamCall> call) {
-  StreamRelay stream(request, std::move(call));
+net::awaitable<std::optional<RelayError>> relay_stream(Request& request, std::unique_ptr<net::UpstreamCall> call,
+                                                       ClientSide& client) {
+  StreamRelay stream(request, std::move(call), client);
   auto failed = co_await stream.run();
   co_return failed;
 }

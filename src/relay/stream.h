@@ -13,8 +13,11 @@
 
 namespace tollgate::relay {
 
+class ClientSide;
+
 // As attempt(): an error only while nothing of the answer has left.
 net::awaitable<std::optional<dialect::RelayError>> relay_stream(Request& request,
-                                                                std::unique_ptr<net::UpstreamCall> call);
+                                                                std::unique_ptr<net::UpstreamCall> call,
+                                                                ClientSide& client);
 
 }  // namespace tollgate::relay

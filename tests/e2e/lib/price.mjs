@@ -54,3 +54,27 @@ export const ratios = {
   "mistral-small-latest": { model: "37.5", completion: "3" },
   "grok-3-mini": { model: "37.5", completion: "1" },
 };
+
+/**
+ * Tokens of an ASCII text by the weight table for models without a tokenizer of their own (not Claude, not Gemini): a
+ * run of letters is a word, a run of digits a number, the rest counts by character.
+ */
+export function weigh(text) {
+  const weights = { word: 102, number: 155, line: 50, space: 42, at: 200, url: 100, symbol: 40 };
+  let sum = 0;
+  for (const [part] of text.matchAll(/[A-Za-z]+|[0-9]+|[^A-Za-z0-9]/g)) {
+    if (/[A-Za-z]/.test(part)) sum += weights.word;
+    else if (/[0-9]/.test(part)) sum += weights.number;
+    else if (/[\n\t]/.test(part)) sum += weights.line;
+    else if (part === " ") sum += weights.space;
+    else if (part === "@") sum += weights.at;
+    else sum += "/:?&=;#%".includes(part) ? weights.url : weights.symbol;
+  }
+  return Math.ceil(sum / 100);
+}
+
+/** Estimate of a chat prompt of one user message, for the same models: role, text, 3 a message and 3. */
+export const prompt = (text) => weigh(`user\n${text}`) + 6;
+
+/** The first bytes of the text that the stand-in provider answers with. */
+export const mockText = (bytes) => "The quick brown fox jumps over the lazy dog. ".repeat(bytes / 45 + 1).slice(0, bytes);

@@ -56,6 +56,19 @@ TEST(Config, EnvironmentBeatsEnvFileEvenWhenEmpty) {
   EXPECT_EQ(config.origin("RELAY_TIMEOUT"), ".env");
 }
 
+TEST(Config, BoundsAreATimeAndASize) {
+  auto bounds = load({}).config.bounds("TOLLGATE_DISCONNECT_DRAIN");
+  EXPECT_EQ(bounds.time, std::chrono::seconds(60));
+  EXPECT_EQ(bounds.bytes, 16U << 20U);
+  bounds = load({{"TOLLGATE_DISCONNECT_DRAIN", "250ms, 3KB"}}).config.bounds("TOLLGATE_DISCONNECT_DRAIN");
+  EXPECT_EQ(bounds.time, std::chrono::milliseconds(250));
+  EXPECT_EQ(bounds.bytes, 3072U);
+  EXPECT_EQ(parse_bytes("2GB"), std::size_t{2} << 30U);
+  EXPECT_EQ(parse_bytes("100"), 100U);
+  for (const auto* wrong : {"60s", "16MB", "60s,", "60s,16XB", "s,1MB", "60s,-1", "60s,16MB,1"})
+    EXPECT_EQ(load({{"TOLLGATE_DISCONNECT_DRAIN", wrong}}).report.errors.size(), 1U) << wrong;
+}
+
 TEST(Config, SecretsComeFromFilesWithoutTheLastNewline) {
   auto [config, report] = load({{"SESSION_SECRET_FILE", "/run/s"}}, {{"/run/s", "0123456789abcdef0\n"}});
   EXPECT_EQ(config.text("SESSION_SECRET"), "0123456789abcdef0");

@@ -117,6 +117,46 @@ std::string post(std::string_view body, std::string_view more = "") {
 
 }  // namespace
 
+TEST_F(Loopback, AProbeSeesAClientThatHungUpAndNotOneThatWaits) {
+  std::promise<bool> waiting, gone;
+  std::promise<void> hung_up;
+  auto left = hung_up.get_future().share();
+  start([&](Exchange& exchange) -> awaitable<void> {
+    waiting.set_value(exchange.probe_client_gone());
+    left.wait();
+    gone.set_value(exchange.probe_client_gone());
+    exchange.abort();
+    co_return;
+  });
+  RawClient client(port());
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_FALSE(waiting.get_future().get());
+  client.hang_up();
+  hung_up.set_value();
+  EXPECT_TRUE(gone.get_future().get());
+}
+
+TEST_F(Loopback, AClientThatTakesNothingIsDroppedSoonerWhenHurried) {
+  std::promise<core::Errc> ended;
+  std::function<void()> hurry;
+  std::promise<void> writing;
+  start([&](Exchange& exchange) -> awaitable<void> {
+    hurry = [&exchange] { exchange.hurry(100ms); };
+    std::string much(64U << 20U, 'x');
+    exchange.start(200, {});
+    writing.set_value();
+    std::string_view pieces[] = {much};
+    auto sent = co_await exchange.write(pieces);
+    ended.set_value(sent ? core::Errc::kInternal : sent.error().code);
+    exchange.abort();
+  });
+  RawClient client(port());
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  writing.get_future().get();
+  list_.front()->post([&] { hurry(); });
+  EXPECT_EQ(ended.get_future().get(), core::Errc::kTimeout);
+}
+
 TEST_F(Loopback, ServesAThousandRequestsOnOneConnection) {
   start(echo);
   RawClient client(port());
@@ -327,14 +367,16 @@ class ScriptedUpstream {
 
 struct Outcome {
   int status = 0;
+  bool sent = false;
   std::string body;
   std::optional<Failure> failure;
 };
 
 class UpstreamTest : public Loopback {
  protected:
-  // One call on a worker, its body read to the end.
-  Outcome call(const std::string& address, Timeouts timeouts = {}, const std::string& proxy = "") {
+  // One call on a worker, its body read to the end. `woken` is called every 100 ms while the head is waited for.
+  Outcome call(const std::string& address, Timeouts timeouts = {}, const std::string& proxy = "",
+               const std::function<void()>& woken = {}) {
     if (workers_.empty()) {
       workers_.push_back(std::make_unique<Worker>(0, resolver_, UpstreamSettings{}));
       workers_.back()->start();
@@ -342,7 +384,7 @@ class UpstreamTest : public Loopback {
     std::promise<Outcome> done;
     auto& worker = *workers_.front();
     worker.post([&] {
-      worker.spawn([](Worker& on, std::string where, Timeouts limits, std::string via,
+      worker.spawn([](Worker& on, std::string where, Timeouts limits, std::string via, std::function<void()> wake,
                       std::promise<Outcome>& result) -> awaitable<void> {
         Outcome outcome;
         auto url = *parse_url(where);
@@ -354,8 +396,18 @@ class UpstreamTest : public Loopback {
         request.body = pieces;
         request.timeouts = limits;
         request.proxy = proxy_url ? &*proxy_url : nullptr;
-        std::function<void()> canceller;
-        auto answered = co_await on.upstreams().send(request, canceller);
+        CallControl control;
+        if (wake) {
+          control.wake_at = [&on, at = on.wheel().now()]() mutable {
+            return at = std::max(at, on.wheel().now()) + 100ms;
+          };
+          control.woken = [&wake]() -> awaitable<void> {
+            wake();
+            co_return;
+          };
+        }
+        auto answered = co_await on.upstreams().send(request, control);
+        outcome.sent = control.sent;
         if (!answered) {
           outcome.failure = answered.error();
         } else {
@@ -368,7 +420,7 @@ class UpstreamTest : public Loopback {
           }
         }
         result.set_value(std::move(outcome));
-      }(worker, address, timeouts, proxy, done));
+      }(worker, address, timeouts, proxy, woken, done));
     });
     return done.get_future().get();
   }
@@ -433,6 +485,30 @@ TEST_F(UpstreamTest, S6_TellsEachFailureApart) {
   auto total = fails("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", {.total = 300ms}, true);
   EXPECT_EQ(total.limit, TimeLimit::kTotal);
   EXPECT_EQ(call("http://127.0.0.1:1/").failure->code, core::Errc::kUnavailable);
+}
+
+TEST_F(UpstreamTest, B1_KnowsWhetherTheUpstreamHadTheRequest) {
+  EXPECT_FALSE(call("http://127.0.0.1:1/").sent);
+  ScriptedUpstream upstream([](int fd, int) { ScriptedUpstream::take_request(fd); });
+  EXPECT_TRUE(call(upstream.url()).sent);
+}
+
+TEST_F(UpstreamTest, S4_WakesItsOwnerWhileTheHeadIsAwaitedAndStillKeepsTheLimit) {
+  std::atomic<int> woken{0};
+  ScriptedUpstream upstream([&](int fd, int connection) {
+    ScriptedUpstream::take_request(fd);
+    if (connection == 0) {
+      while (woken < 3) std::this_thread::yield();
+      ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+    } else {
+      char byte;
+      (void)::recv(fd, &byte, 1, 0);
+    }
+  });
+  EXPECT_EQ(call(upstream.url(), {}, "", [&] { ++woken; }).body, "ok");
+  EXPECT_GE(woken, 3);
+  auto late = call(upstream.url(), {.first_byte = 500ms}, "", [&] { ++woken; });
+  EXPECT_EQ(late.failure.value().limit, TimeLimit::kFirstByte);
 }
 
 TEST_F(UpstreamTest, ReadsBodiesOfEachFraming) {

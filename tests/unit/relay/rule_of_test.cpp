@@ -59,12 +59,28 @@ TEST(RuleOf, B1_EndedWellWithHalfAUsageTakesTheOtherHalfFromUs) {
 
 TEST(RuleOf, B1_ClientGoneBeforeTheUpstreamWasCalledCostsNothing) {
   auto end = ended(End::kClientGone);
-  end.sent_upstream = false;
+  end.taken = false;
   EXPECT_FALSE(needs_estimate(end));
   expect(end, 0, 0, "nothing");
 }
 
 TEST(RuleOf, B1_ClientGoneBeforeTheFirstByteCostsThePrompt) { expect(ended(End::kClientGone), kEstimate, 0, "prompt"); }
+
+TEST(RuleOf, B1_ClientGoneBeforeTheFirstByteCostsTheOutputLimitToo) {
+  auto end = ended(End::kClientGone);
+  end.abandoned_output = 500;
+  expect(end, kEstimate, 500, "prompt");
+  end.usage = usage(100, 7);  // it came after all
+  expect(end, 100, 7, "upstream");
+}
+
+TEST(RuleOf, B1_ClientGoneFromAnUpstreamThatRefusedCostsNothing) {
+  auto end = ended(End::kClientGone);
+  end.taken = false;
+  end.abandoned_output = 500;
+  EXPECT_FALSE(needs_estimate(end));
+  expect(end, 0, 0, "nothing");
+}
 
 TEST(RuleOf, B1_ClientGoneInTheMiddleCostsPromptAndTheLargerCount) {
   auto end = ended(End::kClientGone);

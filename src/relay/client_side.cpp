@@ -1,0 +1,88 @@
+#include "relay/client_side.h"
+
+#include <utility>
+
+#include "net/worker.h"
+#include "relay/estimate.h"
+
+namespace tollgate::relay {
+
+namespace {
+constexpr auto kLastWrite = std::chrono::milliseconds(500);  // for the error event of a gateway that stops
+}  // namespace
+
+ClientSide::ClientSide(Request& request) : request_(request), gone_(request.exchange.client_gone()) {
+  next_ = request.local.clients;
+  if (next_) next_->previous_ = this;
+  request.local.clients = this;
+  request.exchange.on_client_gone([this] { left(); });
+}
+
+ClientSide::~ClientSide() {
+  request_.exchange.on_client_gone(nullptr);
+  if (next_) next_->previous_ = previous_;
+  (previous_ ? previous_->next_ : request_.local.clients) = next_;
+}
+
+void ClientSide::left() {
+  // Once the gateway stops it is the gateway that ends the request, whatever the client does.
+  if (stopped_ || std::exchange(gone_, true)) return;
+  auto time = !reads_on ? std::chrono::milliseconds(0) : reads_on();
+  if (time.count() > 0) {
+    auto& wheel = request_.exchange.worker().wheel();
+    bound_.set(wheel, wheel.now() + time, [this] {
+      if (cancel) cancel();
+    });
+  } else if (cancel) {
+    cancel();
+  }
+}
+
+bool ClientSide::read_on(std::size_t bytes) {
+  bytes_after_ += bytes;
+  return bytes_after_ <= request_.relay.settings.drain_bytes;
+}
+
+net::awaitable<void> ClientSide::forget() {
+  if (!gone_ || request_.body.empty()) co_return;
+  co_await estimate_prompt(request_);
+  request_.body = {};
+  request_.exchange.release_body();
+}
+
+void ClientSide::stop() {
+  stopped_ = true;
+  request_.exchange.hurry(kLastWrite);
+  if (cancel) cancel();
+}
+
+void ClientSide::begin_stream() {
+  if (request_.exchange.started()) return;
+  static constexpr net::Header kHeaders[] = {
+      {"Content-Type", "text/event-stream; charset=utf-8"}, {"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
+  request_.exchange.start(200, kHeaders);
+}
+
+core::SteadyTime ClientSide::ping_due() const {
+  constexpr auto kNever = core::SteadyTime::max();
+  if (gone_ || !request_.openai.stream) return kNever;
+  const auto& settings = request_.relay.settings;
+  auto option = request_.snapshot->relay.ping_interval;
+  if (request_.exchange.started()) {
+    auto every = option.value_or(settings.keepalive);
+    return every.count() > 0 ? request_.exchange.last_write() + every : kNever;
+  }
+  // A comment commits the status 200, so the first one waits until proxies would give up.
+  auto first = option.value_or(settings.commit_head);
+  return first.count() > 0 ? request_.started + first : kNever;
+}
+
+net::awaitable<void> ClientSide::ping() {
+  if (ping_due() > request_.exchange.worker().wheel().now()) co_return;
+  begin_stream();
+  std::string_view pieces[] = {": PING\n\n"};
+  auto sent = co_await request_.exchange.write(pieces);
+  if (!sent) left();
+}
+
+}  // namespace tollgate::relay
