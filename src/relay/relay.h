@@ -15,6 +15,8 @@
 
 namespace tollgate::relay {
 
+class ChannelHealth;
+
 struct RelaySettings {
   std::size_t max_body_bytes = 128U << 20U;
   std::size_t max_answer_bytes = 256U << 20U;
@@ -39,8 +41,9 @@ struct RelayCounters {
 class Relay {
  public:
   // Everything passed by reference outlives the relay. Workers are numbered from 0.
-  Relay(RelaySettings settings, std::vector<net::Worker*> workers, SnapshotHolder& snapshots, billing::Billing& billing,
-        sql::Pool& pool, core::ThreadPool& sql_threads, core::ThreadPool& cpu_threads, const core::Clock& clock);
+  Relay(RelaySettings settings, std::vector<net::Worker*> workers, SnapshotHolder& snapshots, ChannelHealth& health,
+        billing::Billing& billing, sql::Pool& pool, core::ThreadPool& sql_threads, core::ThreadPool& cpu_threads,
+        const core::Clock& clock);
   ~Relay();
 
   static bool owns(std::string_view method, std::string_view path);
@@ -68,6 +71,7 @@ class Relay {
 
   const RelaySettings settings;
   SnapshotHolder& snapshots;
+  ChannelHealth& health;
   billing::Billing& billing;
   sql::Pool& pool;
   core::ThreadPool& sql_threads;
