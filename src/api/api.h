@@ -55,6 +55,19 @@ struct Settings {
   Limit critical_limit{true, 20, 1200};  // per client address, log-in and its kin together
 };
 
+// A test request to a channel's upstream. Empty texts: the channel decides.
+struct ChannelTest {
+  core::ChannelId channel;
+  std::string model;
+  std::string endpoint;
+  bool stream = false;
+};
+struct ChannelTestResult {
+  bool success = false;
+  std::string message;  // empty when it went well
+  double seconds = 0;   // 0 when the upstream was not called
+};
+
 // What the API needs from the rest of the program. Pools and clock must outlive the Api. Callbacks may be empty; they
 // run on the calling thread after the change is committed and must not throw.
 struct Services {
@@ -79,6 +92,11 @@ struct Services {
   std::function<core::Quota(core::TokenId, core::Quota column)> shown_token_balance = {};
   std::function<core::Result<void>(core::UserId, core::Quota balance)> set_user_balance = {};
   std::function<core::Result<void>(core::TokenId, core::Quota balance)> set_token_balance = {};
+
+  // Channel tests, with everything that is written about one; without a callback they are refused. test_channel waits
+  // for the upstream; test_all_channels begins a run in the background, false: one runs already.
+  std::function<ChannelTestResult(const ChannelTest&)> test_channel = {};
+  std::function<bool()> test_all_channels = {};
 
   // Built-in model names by channel type (GET /api/models); empty: none are known.
   std::function<std::vector<std::pair<int, std::vector<std::string>>>()> builtin_models = {};

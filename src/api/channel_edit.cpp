@@ -38,11 +38,11 @@ core::Result<std::vector<model::Channel>> rows_of(const CreateInput& input, cons
   if (together) {
     model::Channel row = channel;
     row.key = joined(*keys);
-    KeyState state;
+    model::KeyState state;
     state.is_multi = true;
     state.size = static_cast<std::int64_t>(keys->size());
     state.mode = input.key_mode;
-    row.channel_info = write_key_state(state);
+    row.channel_info = model::write_key_state(state);
     rows.push_back(std::move(row));
     return rows;
   }
@@ -91,7 +91,7 @@ struct UpdateInput {
 
 // Puts a sent key into the stored channel and keeps the state of its keys in step. Empty, or the refusal.
 std::string take_key(model::Channel& channel, const UpdateInput& input) {
-  KeyState state = read_key_state(channel.channel_info);
+  model::KeyState state = model::read_key_state(channel.channel_info);
   if (input.multi_key_mode && !input.multi_key_mode->empty()) state.mode = *input.multi_key_mode;
   const bool new_key = !input.key.empty() && !is_masked_key(input.key);
   if (new_key && state.is_multi && input.key_mode == "append" && !channel.key.empty()) {
@@ -108,7 +108,7 @@ std::string take_key(model::Channel& channel, const UpdateInput& input) {
     state.size = static_cast<std::int64_t>(model::split_keys(channel.key).size());
     for (json::object* map : {&state.status, &state.disabled_reason, &state.disabled_time})
       drop_beyond(*map, state.size);
-    channel.channel_info = write_key_state(state);
+    channel.channel_info = model::write_key_state(state);
   }
   return {};
 }

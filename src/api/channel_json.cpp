@@ -46,40 +46,7 @@ std::string check_codex(std::string_view key) {
   return {};
 }
 
-json::object object_member(const json::object& object, json::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value && value->is_object() ? value->get_object() : json::object();
-}
-
 }  // namespace
-
-KeyState read_key_state(const std::string& channel_info) {
-  KeyState state;
-  auto parsed = parse_json(channel_info);
-  if (!parsed || !parsed->is_object()) return state;
-  const json::object& object = parsed->get_object();
-  state.status = object_member(object, "multi_key_status_list");
-  state.disabled_reason = object_member(object, "multi_key_disabled_reason");
-  state.disabled_time = object_member(object, "multi_key_disabled_time");
-  auto fields = Fields::of(*parsed);
-  fields->get("is_multi_key", state.is_multi)
-      .get("multi_key_size", state.size)
-      .get("multi_key_polling_index", state.polling_index)
-      .get("multi_key_mode", state.mode);
-  return state;
-}
-
-std::string write_key_state(const KeyState& state) {
-  json::object o;
-  o.emplace("is_multi_key", state.is_multi);
-  o.emplace("multi_key_size", state.size);
-  o.emplace("multi_key_status_list", state.status.empty() ? json::value() : json::value(state.status));
-  if (!state.disabled_reason.empty()) o.emplace("multi_key_disabled_reason", state.disabled_reason);
-  if (!state.disabled_time.empty()) o.emplace("multi_key_disabled_time", state.disabled_time);
-  o.emplace("multi_key_polling_index", state.polling_index);
-  o.emplace("multi_key_mode", json::string(state.mode));
-  return json_text(o);
-}
 
 json::object channel_document(const model::Channel& c) {
   json::object o;
@@ -112,10 +79,10 @@ json::object channel_document(const model::Channel& c) {
   text("param_override", c.param_override);
   text("header_override", c.header_override);
   text("remark", c.remark);
-  KeyState state = read_key_state(c.channel_info);
+  model::KeyState state = model::read_key_state(c.channel_info);
   state.disabled_reason.clear();  // may quote what an upstream said about a key
   state.disabled_time.clear();
-  o.emplace("channel_info", *parse_json(write_key_state(state)));
+  o.emplace("channel_info", *parse_json(model::write_key_state(state)));
   text("settings", c.settings);
   return o;
 }

@@ -7,24 +7,12 @@
 
 #include "api/json.h"
 #include "model/channel.h"
+#include "model/channel_keys.h"
 
 namespace tollgate::api {
 
 // Without its key: nothing here ever shows one.
 json::object channel_document(const model::Channel& channel);
-
-// The state of a channel with several keys, as the column channel_info holds it.
-struct KeyState {
-  bool is_multi = false;
-  std::int64_t size = 0;
-  std::string mode;  // random, polling or empty
-  std::int64_t polling_index = 0;
-  json::object status;           // index → status, disabled keys only
-  json::object disabled_reason;  // index → text
-  json::object disabled_time;    // index → unix seconds
-};
-KeyState read_key_state(const std::string& channel_info);
-std::string write_key_state(const KeyState& state);
 
 // Sets what the body says: plain texts and numbers when not empty or zero, the nullable ones whenever they are sent.
 // The key is left alone. An empty text, or what is wrong with the body.

@@ -154,20 +154,6 @@ Response show_channel_key(Context&) {
   return response;
 }
 
-Response set_channel_status(Context& c) {
-  if (!c.id()) return bad_id(c);
-  std::int64_t status = 0;
-  auto fields = Fields::parse(c.request.body);
-  if (!fields || !fields->get("status", status).ok() || (status != 1 && status != 2))
-    return fail_key(c, "common.invalid_params");
-  auto channel = must(model::find_channel(c.db, core::ChannelId{*c.id()}));
-  if (!channel) return not_found();
-  must(model::set_channel_status(c.db, channel->id, static_cast<model::ChannelStatus>(status), ""));
-  changed(c);
-  channel = must(model::find_channel(c.db, core::ChannelId{*c.id()}));
-  return channel ? ok(channel_document(*channel)) : not_found();
-}
-
 Response delete_channel(Context& c) {
   if (!c.id() || *c.id() == 0) return fail("WHERE conditions required");
   if (must(model::delete_channel(c.db, core::ChannelId{*c.id()}))) changed(c);

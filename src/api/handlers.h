@@ -54,7 +54,14 @@ Response delete_disabled_channels(Context& c);
 Response fix_abilities(Context& c);
 Response create_channel(Context& c);
 Response update_channel(Context& c);
+
+// channel_status.cpp
 Response set_channel_status(Context& c);
+Response test_channel(Context& c);
+Response test_channels(Context& c);
+
+// channel_keys.cpp
+Response manage_channel_keys(Context& c);
 
 // models.cpp
 Response channel_models(Context& c);

@@ -25,6 +25,7 @@
 #include "model/schema.h"
 #include "net/resolver.h"
 #include "net/worker.h"
+#include "relay/channel_test.h"
 #include "sql/transaction.h"
 
 namespace tollgate::app {
@@ -335,11 +336,19 @@ int serve(const core::Config& config) {
   if (auto loaded = snapshot_loop.load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
 
+  // Channels that fail are switched off in the background.
+  relay::ChannelHealth channel_health(**pool, clock, [&snapshot_loop] { snapshot_loop.reload(); });
+
   // The relay, the management API, and what paths lead to.
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  relay::Relay relay(relay_settings(config), worker_list, snapshots, *billing, **pool, sql_threads, cpu_threads, clock);
+  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
+                     cpu_threads, clock);
+
+  relay::ChannelTester channel_tester(worker_list, snapshots, channel_health, *billing, **pool, clock,
+                                      !config.boolean("TLS_INSECURE_SKIP_VERIFY"),
+                                      [&snapshot_loop] { snapshot_loop.reload(); });
 
   api::Services services{.db = **pool, .log_db = **pool, .clock = clock};
   services.settings.session_secrets = session_secrets;
@@ -369,6 +378,14 @@ int serve(const core::Config& config) {
   services.set_token_balance = [&billing](core::TokenId token, core::Quota wanted) {
     return billing->set_token_balance(token, wanted);
   };
+  services.test_channel = [&channel_tester](const api::ChannelTest& wanted) {
+    auto report = channel_tester.test(wanted.channel,
+                                      {.model = wanted.model, .endpoint = wanted.endpoint, .stream = wanted.stream});
+    return api::ChannelTestResult{.success = report.message.empty(),
+                                  .message = report.message,
+                                  .seconds = static_cast<double>(report.result.time.count()) / 1000};
+  };
+  services.test_all_channels = [&channel_tester] { return channel_tester.test_all(); };
   api::Api api(std::move(services));
 
   Health health;
@@ -397,6 +414,7 @@ int serve(const core::Config& config) {
   // Start.
   billing->start();
   snapshot_loop.start();
+  channel_health.start();
   for (const auto& worker : workers) worker->start();
   // The token tables take some milliseconds to build: not in the first request that needs them.
   cpu_threads.submit([] {
@@ -413,6 +431,8 @@ int serve(const core::Config& config) {
   drain(server, relay, config);
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
+  channel_tester.stop();
+  channel_health.stop();
   snapshot_loop.stop();
   api_threads.stop();
   sql_threads.stop();

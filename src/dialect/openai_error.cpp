@@ -93,7 +93,7 @@ RelayError invalid_request(std::string message) {
 
 RelayError upstream_unreachable(std::string cause) {
   auto error = gateway_error(500, "do_request_failed", "upstream error: do request failed");
-  error.internal = "upstream error: " + cause;
+  error.detail = std::move(cause);
   return error;
 }
 
@@ -129,7 +129,7 @@ RelayError read_upstream_error(int status, std::string_view body, std::span<cons
   }
   error.message = core::scrub(error.message, secrets);
   if (!error.metadata.empty()) error.metadata.clear();
-  if (!is_json && !body.empty()) error.internal += ", body: " + core::scrub(body.substr(0, 512), secrets);
+  if (!is_json && !body.empty()) error.detail = "body: " + core::scrub(body.substr(0, 512), secrets);
   // Type and code go to clients too; a provider that puts a key or a host there is not passed on.
   error.type = core::scrub(error.type, secrets);
   if (error.code.starts_with('"'))

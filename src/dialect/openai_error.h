@@ -18,7 +18,8 @@ struct RelayError {
   std::string type = "new_api_error";
   std::string code;            // JSON text of the member: a quoted string, a number or null
   std::string message;         // as it goes to the client, but for the request id
-  std::string internal;        // what the log says; the message when empty
+  std::string internal;        // what log rows say; the message when empty
+  std::string detail;          // for the server's log alone
   std::string retry_after;     // of the upstream, when it sent one
   bool no_retry = false;       // another channel would fail in the same way
   bool channel_fault = false;  // the channel's settings are wrong: always worth another channel

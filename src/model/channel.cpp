@@ -274,22 +274,6 @@ sql::Result<void> update_channel(sql::Connection& db, const Channel& channel) {
   });
 }
 
-sql::Result<void> set_channel_status(sql::Connection& db, core::ChannelId id, ChannelStatus status,
-                                     std::string_view other_info) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<void> {
-    auto number = static_cast<std::int64_t>(status);
-    auto done = other_info.empty()
-                    ? db.execute("UPDATE channels SET status = ? WHERE id = ?", {Param(number), Param(id.value)})
-                    : db.execute("UPDATE channels SET status = ?, other_info = ? WHERE id = ?",
-                                 {Param(number), Param(other_info), Param(id.value)});
-    if (!done) return done.error();
-    auto abilities = db.execute("UPDATE abilities SET enabled = ? WHERE channel_id = ?",
-                                {Param(status == ChannelStatus::kEnabled), Param(id.value)});
-    if (!abilities) return abilities.error();
-    return {};
-  });
-}
-
 sql::Result<bool> delete_channel(sql::Connection& db, core::ChannelId id) {
   return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
     auto done = db.execute("DELETE FROM channels WHERE id = ?", {Param(id.value)});

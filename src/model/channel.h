@@ -68,8 +68,6 @@ sql::Result<std::vector<std::pair<std::int64_t, std::int64_t>>> count_channels_b
 sql::Result<core::ChannelId> create_channel(sql::Connection& db, const Channel& channel);
 sql::Result<void> update_channel(sql::Connection& db,
                                  const Channel& channel);  // every column but used_quota and balance
-sql::Result<void> set_channel_status(sql::Connection& db, core::ChannelId id, ChannelStatus status,
-                                     std::string_view other_info);  // empty: other_info stays
 sql::Result<bool> delete_channel(sql::Connection& db, core::ChannelId id);
 sql::Result<std::int64_t> delete_channels(sql::Connection& db, std::span<const core::ChannelId> ids);
 sql::Result<std::int64_t> delete_disabled_channels(sql::Connection& db);

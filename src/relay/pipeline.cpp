@@ -7,6 +7,7 @@
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/attempt.h"
+#include "relay/channel_health.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
@@ -178,7 +179,9 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     request.attempts.back().status = failed->status;
     request.local.counters.failed_attempts.fetch_add(1, std::memory_order_relaxed);
     log_failure(request, *failed);
-    if (!should_retry(request, *failed, retries - retry)) co_return failed;
+    if (calls_for_disabling(request.snapshot->relay, *request.channel, *failed))
+      request.relay.health.report(fault_of(*request.channel, request.key, *failed));
+    if (request.exchange.client_gone() || !should_retry(request, *failed, retries - retry)) co_return failed;
   }
 }
 
@@ -206,10 +209,11 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
 }  // namespace
 
 Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, SnapshotHolder& snapshots_in,
-             billing::Billing& billing_in, sql::Pool& pool_in, core::ThreadPool& sql_threads_in,
-             core::ThreadPool& cpu_threads_in, const core::Clock& clock_in)
+             ChannelHealth& health_in, billing::Billing& billing_in, sql::Pool& pool_in,
+             core::ThreadPool& sql_threads_in, core::ThreadPool& cpu_threads_in, const core::Clock& clock_in)
     : settings(std::move(settings_in)),
       snapshots(snapshots_in),
+      health(health_in),
       billing(billing_in),
       pool(pool_in),
       sql_threads(sql_threads_in),
@@ -275,7 +279,8 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   if (!failed) failed = co_await run_attempts(request);
   request.reservation.reset();
   if (!failed) co_return;
-  core::log::info("request {}: {} {}", request.id, failed->status, core::mask_sensitive(failed->log_text()));
+  core::log::info("request {}: {} {}{}{}", request.id, failed->status, core::mask_sensitive(failed->log_text()),
+                  failed->detail.empty() ? "" : "; ", core::mask_sensitive(failed->detail));
   co_await answer_error(request, std::move(*failed));
 }
 

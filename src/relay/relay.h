@@ -16,6 +16,7 @@
 
 namespace tollgate::relay {
 
+class ChannelHealth;
 class ClientSide;
 
 struct RelaySettings {
@@ -47,8 +48,9 @@ struct RelayCounters {
 class Relay {
  public:
   // Everything passed by reference outlives the relay. Workers are numbered from 0.
-  Relay(RelaySettings settings, std::vector<net::Worker*> workers, SnapshotHolder& snapshots, billing::Billing& billing,
-        sql::Pool& pool, core::ThreadPool& sql_threads, core::ThreadPool& cpu_threads, const core::Clock& clock);
+  Relay(RelaySettings settings, std::vector<net::Worker*> workers, SnapshotHolder& snapshots, ChannelHealth& health,
+        billing::Billing& billing, sql::Pool& pool, core::ThreadPool& sql_threads, core::ThreadPool& cpu_threads,
+        const core::Clock& clock);
   ~Relay();
 
   static bool owns(std::string_view method, std::string_view path);
@@ -79,6 +81,7 @@ class Relay {
 
   const RelaySettings settings;
   SnapshotHolder& snapshots;
+  ChannelHealth& health;
   billing::Billing& billing;
   sql::Pool& pool;
   core::ThreadPool& sql_threads;

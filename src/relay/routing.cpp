@@ -24,30 +24,14 @@ const Channel* select(Request& request, int retry) {
   return nullptr;
 }
 
-RelayError mapping_error(std::string text) {
-  auto error = gateway_error(500, "channel:model_mapped_error", std::move(text));
+std::optional<RelayError> map_model(Request& request) {
+  auto name = mapped_model(*request.channel, request.openai.model);
+  request.upstream_model = name ? *name : request.openai.model;
+  request.mapped = request.upstream_model != request.openai.model;
+  if (name) return std::nullopt;
+  auto error = gateway_error(500, "channel:model_mapped_error", name.error().message);
   error.no_retry = true;
   return error;
-}
-
-std::optional<RelayError> map_model(Request& request) {
-  const auto& channel = *request.channel;
-  request.upstream_model = request.openai.model;
-  request.mapped = false;
-  if (channel.mapping_broken) return mapping_error("unmarshal_model_mapping_failed");
-  std::set<std::string, std::less<>> visited{request.upstream_model};
-  for (;;) {
-    auto next = channel.model_mapping.find(request.upstream_model);
-    if (next == channel.model_mapping.end()) break;
-    if (next->second == request.upstream_model) {
-      request.mapped = request.upstream_model != request.openai.model;
-      return std::nullopt;
-    }
-    if (!visited.insert(next->second).second) return mapping_error("model_mapping_contains_cycle");
-    request.upstream_model = next->second;
-    request.mapped = true;
-  }
-  return std::nullopt;
 }
 
 std::optional<RelayError> pick_key(Request& request) {
@@ -66,9 +50,22 @@ std::optional<RelayError> pick_key(Request& request) {
 
 }  // namespace
 
+core::Result<std::string> mapped_model(const Channel& channel, std::string_view model) {
+  if (channel.mapping_broken) return core::error(core::Errc::kInvalid, "unmarshal_model_mapping_failed");
+  std::string name(model);
+  std::set<std::string, std::less<>> visited{name};
+  for (;;) {
+    auto next = channel.model_mapping.find(name);
+    if (next == channel.model_mapping.end() || next->second == name) return name;
+    if (!visited.insert(next->second).second) return core::error(core::Errc::kInvalid, "model_mapping_contains_cycle");
+    name = next->second;
+  }
+}
+
 std::optional<RelayError> prepare_channel(Request& request) {
-  if (auto wrong = map_model(request)) return wrong;
+  request.key = {};
   if (auto wrong = pick_key(request)) return wrong;
+  if (auto wrong = map_model(request)) return wrong;
   if (!request.channel->bad_proxy.empty()) {
     auto error = gateway_error(500, "do_request_failed", "the channel's proxy cannot be used");
     error.internal = request.channel->bad_proxy;
@@ -106,14 +103,14 @@ std::optional<RelayError> choose_next_channel(Request& request, int retry) {
                        "分组 " + request.group + " 下模型 " + request.openai.model + " 的可用渠道不存在（retry）");
 }
 
+// The order of these is that of docs/channels.md.
 bool should_retry(const Request& request, const RelayError& error, int left) {
-  if (error.channel_fault) return left > 0;
-  if (error.no_retry || left <= 0 || request.pinned) return false;
+  if (left <= 0 || request.pinned) return false;
+  if (error.channel_fault) return true;
+  if (error.no_retry) return false;
   if (error.status >= 200 && error.status <= 299) return false;
   if (error.status < 100 || error.status > 599) return true;
-  for (auto [from, to] : request.snapshot->relay.retry_statuses)
-    if (error.status >= from && error.status <= to) return true;
-  return false;
+  return request.snapshot->relay.retry_statuses.contains(error.status);
 }
 
 }  // namespace tollgate::relay

@@ -196,6 +196,10 @@ void log_failure(Request& request, const dialect::RelayError& error) {
   if (!request.relay.settings.error_log || !request.identity) return;
   billing::LogRecord record;
   record.log = common_row(request, model::LogType::kError);
+  // Of the attempts alone, and the group as the key has it: "auto" stays "auto".
+  record.log.use_time = millis(request.relay.clock.steady() - request.started) / 1000;
+  const auto& asked = request.identity->token.group;
+  record.log.group = asked.empty() ? request.identity->user_group : asked;
   record.log.content = fmt::format("status_code={}, {}", error.status, core::mask_sensitive(error.log_text()));
   record.log.other = "{\"request_path\":" + core::json_string(request.exchange.head().path) + ",\"error_type\":" +
                      core::json_string(error.kind == dialect::ErrorKind::kGateway ? "new_api_error" : "openai_error") +

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "core/ascii.h"
+#include "core/config.h"
 #include "core/log.h"
 #include "model/channel.h"
 #include "model/option.h"
@@ -44,29 +46,17 @@ std::map<std::string, std::string, std::less<>> text_map(std::string_view source
   return out;
 }
 
-// "401,500-503" with blanks and full-width commas; an empty list when a part is none.
-std::vector<std::pair<int, int>> status_ranges(std::string_view source) {
-  std::string plain;
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source.substr(i).starts_with("\xEF\xBC\x8C")) {
-      plain += ',';
-      i += 2;
-    } else if (source[i] != ' ') {
-      plain += source[i];
-    }
+// One keyword a line, lower case.
+std::vector<std::string> keywords(std::string_view source) {
+  std::vector<std::string> out;
+  while (!source.empty()) {
+    auto line = source.substr(0, source.find('\n'));
+    source.remove_prefix(std::min(source.size(), line.size() + 1));
+    auto first = line.find_first_not_of(" \t\r");
+    if (first == std::string_view::npos) continue;
+    out.push_back(core::ascii_lower(line.substr(first, line.find_last_not_of(" \t\r") - first + 1)));
   }
-  std::vector<std::pair<int, int>> ranges;
-  for (const auto& part : model::split_list(plain)) {
-    int from = 0, to = 0;
-    char extra = 0;
-    int fields = std::sscanf(part.c_str(), "%d-%d%c", &from, &to, &extra);
-    if (fields == 1 && part.find('-') == std::string::npos)
-      to = from;
-    else if (fields != 2)
-      return {};
-    ranges.emplace_back(from, to);
-  }
-  return ranges;
+  return out;
 }
 
 void read_model_mapping(const model::Channel& row, Channel& channel) {
@@ -90,7 +80,9 @@ void read_status_mapping(const model::Channel& row, Channel& channel) {
   std::map<int, int> mapping;
   for (const auto& [from, to] : *object) {
     if (!to.is_string()) return;
-    mapping[std::atoi(std::string(from).c_str())] = std::atoi(std::string(to.get_string()).c_str());
+    auto status = core::parse_integer(std::string(from)), target = core::parse_integer(std::string(to.get_string()));
+    // An entry that is no number would make the status 0: it is left out.
+    if (status && target) mapping[static_cast<int>(*status)] = static_cast<int>(*target);
   }
   channel.status_mapping = std::move(mapping);
 }
@@ -176,13 +168,12 @@ std::unique_ptr<const Channel> read_channel(const model::Channel& row, const Sna
   read_setting(row, *channel);
   for (auto& group : model::split_list(row.group)) channel->groups.insert(std::move(group));
   for (auto& name : model::split_list(row.models)) channel->models.insert(std::move(name));
-  if (channel->enabled && (!channel->provider || !channel->provider->openai)) {
-    core::log::warn("channel {} ({}) is not used: this build does not speak the format of its type", row.id.value,
-                    row.name);
-    channel->enabled = false;
-  } else if (channel->enabled && has_unbuilt_override(row)) {
-    core::log::warn("channel {} ({}) is not used: this build does not apply its parameter or header override",
-                    row.id.value, row.name);
+  if (!channel->provider || !channel->provider->openai)
+    channel->not_built = "speak the format of its type";
+  else if (has_unbuilt_override(row))
+    channel->not_built = "apply its parameter or header override";
+  if (channel->enabled && !channel->not_built.empty()) {
+    core::log::warn("channel {} ({}) is not used: this build does not {}", row.id.value, row.name, channel->not_built);
     channel->enabled = false;
   }
   return channel;
@@ -193,7 +184,11 @@ RelayOptions read_options(const core::Options& options) {
   out.retry_times = static_cast<int>(std::clamp<std::int64_t>(options.integer("RetryTimes"), 0, 100));
   out.log_consume = options.boolean("LogConsumeEnabled");
   out.data_export = options.boolean("DataExportEnabled");
-  out.retry_statuses = status_ranges(options.text("AutomaticRetryStatusCodes"));
+  out.retry_statuses = StatusRanges(options.text("AutomaticRetryStatusCodes"));
+  out.disable_automatically = options.boolean("AutomaticDisableChannelEnabled");
+  out.enable_automatically = options.boolean("AutomaticEnableChannelEnabled");
+  out.disable_statuses = StatusRanges(options.text("AutomaticDisableStatusCodes"));
+  out.disable_keywords = keywords(options.text("AutomaticDisableKeywords"));
   out.usable_groups = text_map(options.text("UserUsableGroups"));
   auto special = parse(options.text("group_ratio_setting.group_special_usable_group"));
   if (const auto* object = special.if_object())

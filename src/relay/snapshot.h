@@ -21,6 +21,7 @@
 #include "net/url.h"
 #include "provider/provider.h"
 #include "relay/channel_selector.h"
+#include "relay/status_ranges.h"
 #include "sql/connection.h"
 
 namespace tollgate::relay {
@@ -38,6 +39,7 @@ struct Channel {
   std::string base_url;
   std::string organization;
   bool enabled = false;
+  std::string_view not_built;  // what this build lacks to use it; then it is not enabled either
   bool auto_ban = false;
   bool several_keys = false;
   bool polling = false;          // of several keys: one after the other instead of at random
@@ -66,7 +68,12 @@ struct RelayOptions {
   int retry_times = 0;
   bool log_consume = true;
   bool data_export = true;
-  std::vector<std::pair<int, int>> retry_statuses;
+  StatusRanges retry_statuses;
+  // When a failure switches its channel off, and a test switches it on again; relay/channel_health.
+  bool disable_automatically = false;
+  bool enable_automatically = false;
+  StatusRanges disable_statuses;
+  std::vector<std::string> disable_keywords;                      // lower case
   std::map<std::string, std::string, std::less<>> usable_groups;  // name → description
   std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> special_groups;  // per user group
   std::vector<std::string> auto_groups;

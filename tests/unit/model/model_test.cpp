@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "model/channel.h"
+#include "model/channel_status.h"
 #include "model/log_row.h"
 #include "model/option.h"
 #include "model/quota_data.h"
@@ -142,7 +142,7 @@ TEST_F(Model, ChannelsKeepTheirAbilitiesInStep) {
   EXPECT_EQ(abilities().integer(1), 4);
   EXPECT_EQ(db().query("SELECT typeof(channel_info) FROM channels", {})->front().text(0), "blob");
   EXPECT_EQ(*enabled_models_of_group(db(), "vip"), (std::vector<std::string>{"a", "b"}));
-  ASSERT_TRUE(set_channel_status(db(), channel.id, ChannelStatus::kDisabledByHand, ""));
+  ASSERT_TRUE(*set_channel_status(db(), channel.id, ChannelStatus::kDisabledByHand, "", 1));
   EXPECT_EQ(abilities().integer(1), 0);
   auto stored = **find_channel(db(), channel.id);
   EXPECT_EQ(stored.channel_info, channel.channel_info);

@@ -1,0 +1,212 @@
+#include "relay/channel_probe.h"
+
+#include <fmt/core.h>
+
+#include <boost/json.hpp>
+
+#include "core/ascii.h"
+#include "core/json_text.h"
+#include "core/mask.h"
+#include "dialect/openai_answer.h"
+#include "dialect/openai_patch.h"
+#include "dialect/openai_reasoning.h"
+#include "dialect/openai_stream.h"
+#include "net/http_client.h"
+#include "net/sse.h"
+#include "net/worker.h"
+
+namespace tollgate::relay {
+namespace {
+
+using dialect::OpenAiRoute;
+using dialect::RelayError;
+
+constexpr std::size_t kMostOfAnswer = 1U << 20U;
+constexpr std::size_t kReadable = 64;  // bytes that readers may look at behind a text
+constexpr std::chrono::milliseconds kWait{60'000}, kWhole{120'000};
+
+net::Timeouts limits_of(const Channel& channel) {
+  auto limits = channel.timeouts;
+  limits.first_byte = std::min(limits.first_byte, kWait);
+  limits.gap = std::min(limits.gap, kWait);
+  limits.total = limits.total.count() > 0 ? std::min(limits.total, kWhole) : kWhole;
+  return limits;
+}
+
+void fail(ProbeResult& result, RelayError error, std::string message = {}) {
+  result.message = message.empty() ? error.log_text() : std::move(message);
+  result.error = std::move(error);
+}
+
+void map_status(const Channel& channel, RelayError& error) {
+  auto mapped = channel.status_mapping.find(error.status);
+  if (mapped != channel.status_mapping.end() && mapped->second != 0) error.status = mapped->second;
+}
+
+// Whatever stands there but null counts, an object without a type too.
+bool has_error(std::string_view body) {
+  boost::system::error_code ec;
+  auto value = boost::json::parse(boost::json::string_view(body.data(), body.size()), ec);
+  if (ec || !value.is_object()) return false;
+  const auto* error = value.get_object().if_contains("error");
+  return error && !error->is_null();
+}
+
+void judge_error_in_200(ProbeResult& result, std::string_view body, std::span<const std::string_view> secrets) {
+  auto error = dialect::read_upstream_error(200, body, secrets);
+  auto message = "upstream error: " + error.message;
+  fail(result, std::move(error), std::move(message));
+}
+
+void judge_plain(ProbeResult& result, const Probe& probe, std::string body, std::span<const std::string_view> secrets) {
+  const auto size = body.size();
+  body.append(kReadable, '\0');
+  const std::string_view text(body.data(), size);
+  if (has_error(text)) return judge_error_in_200(result, text, secrets);
+  auto answer = dialect::read_openai_answer(probe.route, text);
+  if (!answer.valid)
+    return fail(result, dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON"));
+  if (answer.is_empty) return fail(result, dialect::bad_answer("empty_response", "the upstream's answer is empty"));
+  if (answer.usage) result.usage = *answer.usage;
+}
+
+void judge_stream(ProbeResult& result, std::string_view body, std::span<const std::string_view> secrets) {
+  net::SseReader events;
+  dialect::OpenAiStreamReader reader(true);
+  net::SseEvent event;
+  events.feed(body);
+  while (events.next(event)) {
+    auto action = reader.on_event(event.data);
+    if (action == dialect::StreamAction::kError) return judge_error_in_200(result, reader.error(), secrets);
+    if (action == dialect::StreamAction::kDone) break;
+  }
+  if (!reader.meaningful())
+    return fail(result, dialect::bad_answer("empty_response", "the upstream's answer is empty"));
+  if (reader.has_usage()) result.usage = reader.usage();
+}
+
+void judge_refusal(ProbeResult& result, const Channel& channel, int status, const std::string& body,
+                   std::span<const std::string_view> secrets) {
+  auto error = dialect::read_upstream_error(status, body, secrets);
+  auto message = fmt::format("bad response status code {}, message: {}, body: {}", status, error.log_text(),
+                             core::scrub(body, secrets));
+  map_status(channel, error);
+  fail(result, std::move(error), std::move(message));
+}
+
+net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
+  const auto& channel = *probe.channel;
+  auto body = probe_body(probe.route, probe.model, probe.stream);
+  const auto size = body.size();
+  body.append(kReadable, '\0');
+  const std::string_view text(body.data(), size);
+  auto parsed = dialect::read_openai_request(probe.route, text);
+  if (!parsed) co_return fail(result, dialect::invalid_request(parsed.error().message));
+
+  auto upstream_model = probe.upstream_model;
+  core::JsonEditor editor(text);
+  dialect::OpenAiPatch patch;
+  if (probe.route == OpenAiRoute::kChatCompletions) {
+    dialect::adapt_to_reasoning_model(upstream_model, editor, text);
+    patch.system_prompt = channel.system_prompt;
+    patch.system_prompt_override = channel.system_prompt_override;
+  }
+  patch.upstream_model = upstream_model;
+  patch.drop_stream_options = !channel.provider->stream_options;
+  dialect::patch_openai_request(*parsed, patch, editor, text);
+
+  auto address = provider::upstream_url(*channel.provider, channel.base_url, probe.route, upstream_model);
+  auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
+  if (!url) co_return fail(result, dialect::bad_answer("do_request_failed", "the channel's address cannot be used"));
+  std::string bearer = "Bearer " + probe.key.text;
+  std::vector<net::Header> headers{{"Content-Type", "application/json"},
+                                   {"Authorization", bearer},
+                                   {"Accept", probe.stream ? "text/event-stream" : "*/*"}};
+  if (!channel.organization.empty()) headers.push_back({"OpenAI-Organization", channel.organization});
+  for (const auto& header : headers)
+    if (header.value.find_first_of("\r\n") != std::string_view::npos)
+      co_return fail(result, dialect::gateway_error(500, "channel:invalid_key",
+                                                    "the channel's key or organization is not usable"));
+
+  auto pieces = editor.pieces();
+  net::UpstreamRequest request;
+  request.url = &*url;
+  request.headers = headers;
+  request.body = pieces;
+  request.proxy = channel.proxy ? &*channel.proxy : nullptr;
+  request.timeouts = limits_of(channel);
+  request.verify_tls = probe.verify_tls;
+  net::CallControl control;
+  auto answered = co_await net::Worker::current().upstreams().send(request, control);
+  auto unreachable = [](const net::Failure& failure) {
+    auto error = dialect::upstream_unreachable(failure.message);
+    error.internal = error.message + ": " + core::mask_sensitive(failure.message);
+    return error;
+  };
+  if (!answered) co_return fail(result, unreachable(answered.error()));
+  auto call = std::move(*answered);
+
+  std::string answer;
+  for (;;) {
+    auto got = co_await call->read();
+    if (!got) {
+      if (call->status() != 200) break;
+      co_return fail(result, unreachable(got.error()));
+    }
+    if (got->empty()) break;
+    answer += *got;
+    if (answer.size() > kMostOfAnswer) break;
+  }
+  std::string_view secrets[] = {probe.key.text, channel.organization};
+  if (call->status() != 200) co_return judge_refusal(result, channel, call->status(), answer, secrets);
+  auto type = call->header("content-type").value_or("");
+  bool is_stream = type.starts_with("text/event-stream") || (probe.stream && !type.starts_with("application/json"));
+  if (is_stream)
+    judge_stream(result, answer, secrets);
+  else
+    judge_plain(result, probe, std::move(answer), secrets);
+}
+
+}  // namespace
+
+core::Result<OpenAiRoute> probe_route(std::string_view endpoint_type, std::string_view model) {
+  auto not_built = [](std::string_view what) {
+    return core::error(core::Errc::kInvalid, fmt::format("endpoint type {} is not supported", what));
+  };
+  if (endpoint_type == "openai") return OpenAiRoute::kChatCompletions;
+  if (endpoint_type == "embeddings") return OpenAiRoute::kEmbeddings;
+  if (!endpoint_type.empty()) return not_built(endpoint_type);
+  auto name = core::ascii_lower(model);
+  auto contains = [&](std::string_view part) { return name.find(part) != std::string::npos; };
+  // What is asked for later in this order wins.
+  if (contains("codex")) return not_built("openai-response");
+  if (contains("embed") || contains("bge-") || name.starts_with("m3e")) return OpenAiRoute::kEmbeddings;
+  if (contains("rerank")) return not_built("jina-rerank");
+  if (name.ends_with("-openai-compact")) return not_built("openai-response-compact");
+  return OpenAiRoute::kChatCompletions;
+}
+
+std::string probe_body(OpenAiRoute route, std::string_view model, bool stream) {
+  std::string out = "{\"model\":" + core::json_string(model);
+  if (route == OpenAiRoute::kEmbeddings) return out + ",\"input\":[\"hello world\"]}";
+  out += ",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
+  auto contains = [&](std::string_view part) { return model.find(part) != std::string_view::npos; };
+  if (model.starts_with("o"))
+    out += ",\"max_completion_tokens\":16";
+  else if (contains("thinking"))
+    out += contains("claude") ? "" : ",\"max_tokens\":50";
+  else
+    out += contains("gemini") ? ",\"max_tokens\":3000" : ",\"max_tokens\":16";
+  if (stream) out += ",\"stream\":true,\"stream_options\":{\"include_usage\":true}";
+  return out + "}";
+}
+
+net::awaitable<ProbeResult> run_probe(Probe probe) {
+  ProbeResult result;
+  auto began = std::chrono::steady_clock::now();
+  co_await call_upstream(probe, result);
+  result.time = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  co_return result;
+}
+
+}  // namespace tollgate::relay
