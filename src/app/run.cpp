@@ -362,13 +362,16 @@ int serve(const core::Config& config) {
   health.ready = [&]() -> std::string { return server.draining() ? "draining" : ""; };
   health.detail = [&]() -> std::string {
     auto money = billing->health();
+    auto requests = server.requests();
     return fmt::format(
-        "{{\"version\":{},\"draining\":{},\"connections\":{},\"requests\":{},\"sql_reachable\":{},\"recovered\":{},"
+        "{{\"version\":{},\"draining\":{},\"connections\":{},\"requests\":{},\"requests_taken\":{},"
+        "\"requests_refused\":{},\"sql_reachable\":{},\"recovered\":{},"
         "\"journal\":{{\"writable\":{},\"queued\":{},\"last_seq\":{},\"main_mark\":{},\"stat_mark\":{},\"log_mark\":{}}"
         "}}}",
         core::json_string(reported_version(config)), server.draining(), server.open_connections(),
-        server.open_exchanges(), money.sql_reachable, money.recovered, money.journal_writable, money.journal_queued,
-        money.journal_last_seq, money.main_mark, money.stat_mark, money.log_mark);
+        server.open_exchanges(), requests.taken, requests.refused, money.sql_reachable, money.recovered,
+        money.journal_writable, money.journal_queued, money.journal_last_seq, money.main_mark, money.stat_mark,
+        money.log_mark);
   };
   web = std::make_unique<Web>(relay, api, api_threads, std::move(health), config.text("TOLLGATE_ADMIN_TOKEN"),
                               reported_version(config));

@@ -108,6 +108,7 @@ awaitable<bool> Connection::read_head() {
 
 // An answer to what is no request: nothing after it can be trusted, so the connection closes.
 awaitable<void> Connection::refuse(int status, std::string_view reason) {
+  worker_.requests_refused().fetch_add(1, std::memory_order_relaxed);
   std::string body = "{\"error\":{\"message\":\"" + std::string(reason) +
                      "\",\"type\":\"invalid_request_error\",\"param\":\"\",\"code\":\"bad_http_message\"}}";
   std::string text =
@@ -141,6 +142,7 @@ awaitable<Connection::Next> Connection::exchange() {
   must_close_ = !head_.keep_alive || ++requests_ >= kMaxRequests || worker_.wheel().now() - began_ >= kMaxAge;
   body_done_ = head_.framing == BodyFraming::kNone;
   server_.exchanges_.fetch_add(1, std::memory_order_relaxed);
+  worker_.requests_taken().fetch_add(1, std::memory_order_relaxed);
   if (!body_done_ && head_.method != "POST") co_await drop_body_without_meaning();
   {
     Exchange exchange(*this);

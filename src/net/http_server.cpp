@@ -108,6 +108,15 @@ int Server::open_connections() const {
   return sum;
 }
 
+Server::Requests Server::requests() const {
+  Requests sum;
+  for (auto* worker : workers_) {
+    sum.taken += worker->requests_taken().load(std::memory_order_relaxed);
+    sum.refused += worker->requests_refused().load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
 // One place accepts and hands each connection to the worker with the fewest: a hash of addresses (SO_REUSEPORT) is
 // lopsided when a few long connections of a balancer carry all traffic.
 awaitable<void> Server::accept_loop(Listener& listener) {

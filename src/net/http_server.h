@@ -112,6 +112,10 @@ class Server {
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
   int open_exchanges() const { return exchanges_.load(std::memory_order_relaxed); }
   int open_connections() const;
+  struct Requests {
+    std::uint64_t taken = 0, refused = 0;
+  };
+  Requests requests() const;  // since start: handed to the handler; refused by the rules of HTTP
   void begin_drain() { draining_.store(true, std::memory_order_relaxed); }
 
  private:
