@@ -80,7 +80,7 @@ class Loopback : public ::testing::Test {
     }
     ServerSettings settings;
     settings.listen = {"127.0.0.1:0"};
-    settings.body_timeout = 2s;
+    settings.body_timeout = 500ms;
     settings.max_connections_per_address = per_address;
     server_ = std::make_unique<Server>(settings, list_, std::move(handler));
     ASSERT_TRUE(server_->bind());
