@@ -23,9 +23,9 @@ std::string to_json(const NodeHealth& health) {
   auto living = fmt::format(R"({{"tasks":{},"sockets":{},"deadlines":{},"idle_upstreams":{}}})", alive.tasks,
                             alive.sockets, alive.deadlines, alive.idle_upstreams);
   return fmt::format(
-      R"({{"version":{},"draining":{},"connections":{},"requests":{},"relayed":{},"overloaded":{},"sql_reachable":{},)"
+      R"({{"version":{},"draining":{},"connections":{},"requests":{},"requests_taken":{},"requests_refused":{},"relayed":{},"overloaded":{},"sql_reachable":{},)"
       R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{}}})",
-      core::json_string(health.version), health.draining, health.connections, health.requests, health.relayed,
+      core::json_string(health.version), health.draining, health.connections, health.requests, health.taken, health.refused, health.relayed,
       health.overloaded, money.sql_reachable, money.recovered, journal, held_json(money.wallets),
       held_json(money.keys), living);
 }

@@ -13,7 +13,9 @@ struct NodeHealth {
   bool draining = false;
   int connections = 0;
   int requests = 0;              // of any kind, being answered
-  std::int64_t relayed = 0;      // of them on the relay's routes
+  std::uint64_t taken = 0;       // since the start
+  std::uint64_t refused = 0;     // since the start, by the rules of HTTP
+  std::int64_t relayed = 0;      // of those being answered on the relay's routes
   std::uint64_t overloaded = 0;  // refused for want of room since the start
   billing::BillingHealth money;
   net::Alive alive;  // of all workers

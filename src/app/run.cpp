@@ -397,12 +397,15 @@ int serve(const core::Config& config) {
   };
   health.ready = [&]() -> std::string { return server.draining() ? "draining" : ""; };
   health.detail = [&]() -> std::string {
+    auto requests = server.requests();
     net::Alive alive;
     for (const auto& worker : workers) alive += worker->alive();
     return to_json({.version = reported_version(config),
                     .draining = server.draining(),
                     .connections = server.open_connections(),
                     .requests = server.open_exchanges(),
+                    .taken = requests.taken,
+                    .refused = requests.refused,
                     .relayed = relay.admission().open(),
                     .overloaded = relay.admission().refused(),
                     .money = billing->health(),

@@ -8,7 +8,8 @@
 namespace tollgate::app {
 namespace {
 
-constexpr std::size_t kApiBody = 8U << 20U;
+constexpr std::size_t kApiBody = 4U << 20U;
+constexpr std::size_t kLoginBody = 16U << 10U;  // of routes that anybody may call
 
 constexpr std::string_view kPage = R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Tollgate</title>
@@ -43,6 +44,30 @@ net::awaitable<void> not_found(net::Exchange& exchange) {
   co_await answer_text(exchange, 404, "application/json; charset=utf-8", body);
 }
 
+// Model names may hold a slash; nothing else that is looked up by a path may.
+bool may_hold_encoded_slash(std::string_view path) { return path.starts_with("/v1/models/"); }
+
+net::awaitable<void> refuse_encoded_slash(net::Exchange& exchange) {
+  co_await answer_text(exchange, 400, "application/json; charset=utf-8",
+                       "{\"error\":{\"message\":\"encoded slash in the path\",\"type\":\"invalid_request_error\","
+                       "\"param\":\"\",\"code\":\"bad_http_message\"}}");
+}
+
+std::size_t api_body_limit(std::string_view path) {
+  return path == "/api/setup" || path.starts_with("/api/user/login") || path.starts_with("/api/user/register")
+             ? kLoginBody
+             : kApiBody;
+}
+
+int status_of(core::Errc code) {
+  switch (code) {
+    case core::Errc::kTooLarge: return 413;
+    case core::Errc::kUnsupported: return 415;
+    case core::Errc::kTimeout: return 408;
+    default: return 400;
+  }
+}
+
 bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -51,6 +76,7 @@ bool same(std::string_view a, std::string_view b) {
 
 net::awaitable<void> Web::handle(net::Exchange& exchange) {
   const auto& head = exchange.head();
+  if (head.encoded_slash && !may_hold_encoded_slash(head.path)) return refuse_encoded_slash(exchange);
   if (relay::Relay::owns(head.method, head.path)) return relay_.handle(exchange);
   if (api::Api::owns(head.path)) return handle_api(exchange);
   return handle_other(exchange);
@@ -58,11 +84,13 @@ net::awaitable<void> Web::handle(net::Exchange& exchange) {
 
 net::awaitable<void> Web::handle_api(net::Exchange& exchange) {
   exchange.add_header("X-New-Api-Version", version_);
-  auto body = co_await exchange.read_body(kApiBody);
+  auto body = core::Result<std::string_view>(
+      core::error(core::Errc::kUnsupported, "the body must come without Content-Encoding"));
+  if (exchange.head().coding == net::ContentCoding::kNone)
+    body = co_await exchange.read_body(api_body_limit(exchange.head().path));
   if (!body) {
-    bool large = body.error().code == core::Errc::kTooLarge;
     std::string text = "{\"success\":false,\"message\":" + core::json_string(body.error().message) + "}";
-    co_await answer_text(exchange, large ? 413 : 400, "application/json; charset=utf-8", text);
+    co_await answer_text(exchange, status_of(body.error().code), "application/json; charset=utf-8", text);
     co_return;
   }
   auto request = std::make_shared<api::Request>();

@@ -12,6 +12,7 @@ const char* to_string(Errc code) {
     case Errc::kClosed: return "closed";
     case Errc::kCancelled: return "cancelled";
     case Errc::kTooLarge: return "too large";
+    case Errc::kUnsupported: return "unsupported";
     case Errc::kDenied: return "denied";
     case Errc::kInternal: return "internal";
   }

@@ -17,6 +17,7 @@ enum class Errc {
   kClosed,       // the other side hung up
   kCancelled,    // we were told to stop
   kTooLarge,     // over a stated limit
+  kUnsupported,  // in a form that is not taken here
   kDenied,       // not allowed (rights, address guard, certificate)
   kInternal,     // a fault of ours
 };

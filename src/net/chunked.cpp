@@ -9,7 +9,10 @@ namespace tollgate::net {
 namespace {
 constexpr std::size_t kMaxLine = 1024;
 constexpr std::size_t kMaxTrailers = 8192;
-constexpr std::size_t kMaxTinyRequestChunks = 100'000;
+constexpr std::size_t kMaxSizeLine = 9;  // of a request: eight digits and the CR
+// Tiny chunks cost more than they carry: from so many on, their mean must reach so many bytes.
+constexpr std::uint64_t kChunksLookedAt = 64;
+constexpr std::uint64_t kLeastMean = 16;
 }  // namespace
 
 ChunkedDecoder::Step ChunkedDecoder::decode(char* data, std::size_t size) {
@@ -31,9 +34,11 @@ ChunkedDecoder::Step ChunkedDecoder::decode(char* data, std::size_t size) {
       continue;
     }
     // A line: size, the empty one behind data, or a trailer.
+    if (state_ == State::kDataEnd && line_.empty() && data[at] != '\r') return fail("chunk longer than its size");
     const auto* end = static_cast<const char*>(std::memchr(data + at, '\n', size - at));
     auto length = end ? static_cast<std::size_t>(end - (data + at)) : size - at;
-    if (line_.size() + length > kMaxLine) return fail("chunk line too long");
+    if (line_.size() + length > (state_ == State::kSize && !allow_extension_ ? kMaxSizeLine : kMaxLine))
+      return fail(state_ == State::kTrailer ? "trailer too long" : "bad chunk size");
     std::string_view line;
     if (line_.empty() && end) {
       line = std::string_view(data + at, length);
@@ -51,8 +56,10 @@ ChunkedDecoder::Step ChunkedDecoder::decode(char* data, std::size_t size) {
         auto chunk = parse_chunk_size(line, allow_extension_);
         if (!chunk) return fail("bad chunk size");
         left_ = *chunk;
-        if (left_ < 8 && !allow_extension_ && ++small_chunks_ > kMaxTinyRequestChunks)
-          return fail("too many tiny chunks");
+        if (left_ > 0 && !allow_extension_) {
+          announced_ += left_;
+          if (++chunks_ >= kChunksLookedAt && announced_ < chunks_ * kLeastMean) return fail("too many tiny chunks");
+        }
         state_ = left_ == 0 ? State::kTrailer : State::kData;
         break;
       }
@@ -61,9 +68,13 @@ ChunkedDecoder::Step ChunkedDecoder::decode(char* data, std::size_t size) {
         state_ = State::kSize;
         break;
       case State::kTrailer:
+        if (line.empty()) {
+          state_ = State::kDone;
+          break;
+        }
         trailer_bytes_ += line.size();
         if (trailer_bytes_ > kMaxTrailers) return fail("trailers too long");
-        if (line.empty()) state_ = State::kDone;
+        if (!allow_extension_ && !is_field_line(line)) return fail("bad trailer");
         break;
       default: break;
     }

@@ -7,7 +7,8 @@
 
 namespace tollgate::net {
 
-// Fed with the bytes of a chunked body as they arrive, in any pieces. Strict as RFC 9112 §7.1; trailers are dropped.
+// Fed with the bytes of a chunked body as they arrive, in any pieces. Strict as RFC 9112 §7.1; trailers are dropped. In
+// requests (allow_extension = false) also: no extension, trailers are whole fields, and no flood of tiny chunks.
 class ChunkedDecoder {
  public:
   explicit ChunkedDecoder(bool allow_extension) : allow_extension_(allow_extension) {}
@@ -26,7 +27,8 @@ class ChunkedDecoder {
   std::uint64_t left_ = 0;
   std::string line_;  // a size or trailer line that is not complete yet
   std::size_t trailer_bytes_ = 0;
-  std::size_t small_chunks_ = 0;  // chunks of a few bytes cost more than they carry
+  std::uint64_t chunks_ = 0;
+  std::uint64_t announced_ = 0;  // bytes of all chunks so far
   bool allow_extension_;
 };
 

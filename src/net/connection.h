@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "net/body_buffer.h"
+#include "net/decompress.h"
 #include "net/http_server.h"
 #include "net/stream.h"
 #include "net/worker.h"
@@ -12,10 +14,11 @@ namespace tollgate::net {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  static awaitable<void> serve(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket);
+  static awaitable<void> serve(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket,
+                               core::IpAddress peer);
   static void cancel_idle(Server& server);  // on each worker: connections of this worker that wait for a request
 
-  Connection(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket);
+  Connection(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket, const core::IpAddress& peer);
   ~Connection();
 
  private:
@@ -26,8 +29,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<bool> read_head();
   awaitable<Next> exchange();
   awaitable<void> refuse(int status, std::string_view reason);
+  awaitable<void> linger(std::size_t most, std::chrono::milliseconds time);
+  // Reading the body: request_body.cpp.
   awaitable<core::Result<std::string_view>> read_body(std::size_t limit);
+  awaitable<void> drop_body_without_meaning();
+  awaitable<core::Result<void>> send_continue();
+  awaitable<core::Result<void>> read_counted(BodyBuffer& body);
+  awaitable<core::Result<void>> read_pieces(BodyBuffer& body, Decompressor* unpack);
+  awaitable<core::Result<void>> append(BodyBuffer& body, Decompressor* unpack, std::string_view bytes);
   awaitable<core::Result<std::size_t>> receive(char* out, std::size_t size);
+  awaitable<core::Result<std::size_t>> receive(BufferPool::Lease& buffer, std::size_t most);
+  bool take_early(char* out, std::size_t size, std::size_t& taken);
+  awaitable<core::Result<void>> wait_for_body();
   void watch_client();
   void arm_watch();
   void client_left();
@@ -39,8 +52,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string input_;  // bytes of the next head or body that came early
   std::string head_text_;
   RequestHead head_;
-  // The body, with spare bytes behind it for the JSON reader.
-  std::unique_ptr<char[]> body_;
+  int requests_ = 0;
+  std::chrono::steady_clock::time_point began_;
+  BodyMemory body_;
   std::size_t body_size_ = 0;
   bool body_done_ = false;
   bool must_close_ = false;  // after this exchange
@@ -53,5 +67,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection* previous_ = nullptr;  // list of the worker's connections
   Connection* next_ = nullptr;
 };
+
+std::string_view reason_phrase(int status);
+
+inline iovec piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
 }  // namespace tollgate::net

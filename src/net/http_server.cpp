@@ -1,6 +1,7 @@
 #include "net/http_server.h"
 
 #include <linux/filter.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <boost/asio.hpp>
@@ -35,6 +36,21 @@ std::optional<tcp::endpoint> parse_endpoint(const std::string& text) {
   int port = std::atoi(text.c_str() + colon + 1);
   if (port < 0 || port > 65535) return std::nullopt;
   return tcp::endpoint(address, static_cast<std::uint16_t>(port));
+}
+
+// Takes a connection that waits, with its peer's address; -1 when there is none.
+int accept_one(int listener, core::IpAddress& peer) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  int descriptor = ::accept4(listener, reinterpret_cast<sockaddr*>(&name), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  peer = {};
+  if (name.ss_family == AF_INET6) {
+    std::memcpy(peer.bytes.data(), &reinterpret_cast<sockaddr_in6&>(name).sin6_addr, 16);
+  } else if (name.ss_family == AF_INET) {
+    peer.bytes[10] = peer.bytes[11] = 0xFF;
+    std::memcpy(peer.bytes.data() + 12, &reinterpret_cast<sockaddr_in&>(name).sin_addr, 4);
+  }
+  return descriptor;
 }
 
 }  // namespace
@@ -73,6 +89,9 @@ core::Result<void> Server::bind() {
 }
 
 core::Result<void> Server::listen() {
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur != RLIM_INFINITY)
+    settings_.max_connections = std::min<std::size_t>(settings_.max_connections, descriptors.rlim_cur / 5 * 4);
   for (auto& listener : listeners_) {
     boost::system::error_code ec;
     listener->acceptor.listen(4096, ec);
@@ -89,6 +108,15 @@ int Server::open_connections() const {
   return sum;
 }
 
+Server::Requests Server::requests() const {
+  Requests sum;
+  for (auto* worker : workers_) {
+    sum.taken += worker->requests_taken().load(std::memory_order_relaxed);
+    sum.refused += worker->requests_refused().load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
 // One place accepts and hands each connection to the worker with the fewest: a hash of addresses (SO_REUSEPORT) is
 // lopsided when a few long connections of a balancer carry all traffic.
 awaitable<void> Server::accept_loop(Listener& listener) {
@@ -97,12 +125,13 @@ awaitable<void> Server::accept_loop(Listener& listener) {
     if (waited || !listener.acceptor.is_open()) co_return;
     bool out_of_descriptors = false;
     for (int i = 0; i < 256; ++i) {
-      int descriptor = ::accept4(listener.acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      core::IpAddress peer;
+      int descriptor = accept_one(listener.acceptor.native_handle(), peer);
       if (descriptor < 0) {
         out_of_descriptors = errno == EMFILE || errno == ENFILE;
         break;
       }
-      place(descriptor);
+      place(descriptor, peer);
     }
     if (out_of_descriptors) {
       core::log::error("out of file descriptors with {} connections; raise the limit (ulimit -n)", open_connections());
@@ -111,8 +140,21 @@ awaitable<void> Server::accept_loop(Listener& listener) {
   }
 }
 
-void Server::place(int descriptor) {
-  if (static_cast<std::size_t>(open_connections()) >= settings_.max_connections) {
+bool Server::is_trusted(const core::IpAddress& peer) const {
+  if (settings_.trust_all) return true;
+  for (const auto& block : settings_.trusted_proxies)
+    if (block.contains(peer)) return true;
+  return false;
+}
+
+void Server::left(const core::IpAddress& peer, Worker& worker) {
+  if (!is_trusted(peer)) per_address_.leave(peer);
+  worker.connections().fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Server::place(int descriptor, const core::IpAddress& peer) {
+  if (static_cast<std::size_t>(open_connections()) >= settings_.max_connections ||
+      (!is_trusted(peer) && !per_address_.enter(peer, settings_.max_connections_per_address))) {
     ::close(descriptor);
     return;
   }
@@ -121,16 +163,16 @@ void Server::place(int descriptor) {
     if (worker->connections().load(std::memory_order_relaxed) < least->connections().load(std::memory_order_relaxed))
       least = worker;
   least->connections().fetch_add(1, std::memory_order_relaxed);
-  auto begin = [this, least, descriptor] {
+  auto begin = [this, least, descriptor, peer] {
     boost::system::error_code ec;
     tcp::socket socket(least->io());
     socket.assign(tcp::v6(), descriptor, ec);
     if (ec) {
       ::close(descriptor);
-      least->connections().fetch_sub(1, std::memory_order_relaxed);
+      left(peer, *least);
       return;
     }
-    least->spawn(Connection::serve(*this, *least, std::move(socket)));
+    least->spawn(Connection::serve(*this, *least, std::move(socket), peer));
   };
   if (least == workers_.front())
     begin();
@@ -156,9 +198,9 @@ void Server::stop_accepting() {
   std::atomic<bool> closed{false};
   workers_.front()->post([&] {
     for (auto& listener : listeners_) {
-      for (int descriptor; (descriptor = ::accept4(listener->acceptor.native_handle(), nullptr, nullptr,
-                                                   SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
-        place(descriptor);
+      core::IpAddress peer;
+      for (int descriptor; (descriptor = accept_one(listener->acceptor.native_handle(), peer)) >= 0;)
+        place(descriptor, peer);
       boost::system::error_code ignored;
       listener->acceptor.close(ignored);
     }

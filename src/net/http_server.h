@@ -13,6 +13,7 @@
 
 #include "core/ip_address.h"
 #include "core/result.h"
+#include "net/address_counts.h"
 #include "net/awaitable.h"
 #include "net/http_head.h"
 
@@ -34,8 +35,8 @@ class Exchange {
   bool peer_is_trusted() const;
   Worker& worker() const;
 
-  // The whole body; at least 64 readable bytes follow the text. Errors: kTooLarge, kInvalid (framing), kTimeout,
-  // kClosed.
+  // The whole body, unpacked; at least 64 readable bytes follow the text. `limit` counts unpacked bytes. Errors:
+  // kTooLarge, kUnsupported (its coding), kInvalid (framing, packing), kTimeout, kClosed.
   awaitable<core::Result<std::string_view>> read_body(std::size_t limit);
   void release_body();  // gives the body's memory back before the exchange ends
 
@@ -91,7 +92,8 @@ struct ServerSettings {
   std::chrono::milliseconds head_timeout{10'000};    // for a head once it has begun
   std::chrono::milliseconds body_timeout{60'000};    // of silence inside a body
   std::chrono::milliseconds write_timeout{300'000};  // of a client that takes nothing
-  std::size_t max_connections = 60'000;
+  std::size_t max_connections = 60'000;              // at most four fifths of the descriptors that the process may have
+  std::size_t max_connections_per_address = 512;     // trusted proxies are exempt
   std::vector<core::IpBlock> trusted_proxies;
   bool trust_all = false;  // believe forwarding headers of everybody, left-most entry: the compatible product's way
 };
@@ -116,6 +118,10 @@ class Server {
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
   int open_exchanges() const { return exchanges_.load(std::memory_order_relaxed); }
   int open_connections() const;
+  struct Requests {
+    std::uint64_t taken = 0, refused = 0;
+  };
+  Requests requests() const;  // since start: handed to the handler; refused by the rules of HTTP
   void begin_drain() { draining_.store(true, std::memory_order_relaxed); }
 
  private:
@@ -123,13 +129,16 @@ class Server {
   friend class Exchange;
   struct Listener;
   awaitable<void> accept_loop(Listener& listener);
-  void place(int descriptor);
+  void place(int descriptor, const core::IpAddress& peer);
+  bool is_trusted(const core::IpAddress& peer) const;
+  void left(const core::IpAddress& peer, Worker& worker);  // a connection of this worker has ended
 
   ServerSettings settings_;
   std::vector<Worker*> workers_;
   Handler handler_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::uint16_t port_ = 0;
+  AddressCounts per_address_;
   std::atomic<bool> draining_{false};
   std::atomic<int> exchanges_{0};
 };

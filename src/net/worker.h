@@ -93,6 +93,8 @@ class Worker {
 
   // From any thread.
   std::atomic<int>& connections() { return connections_; }
+  std::atomic<std::uint64_t>& requests_taken() { return requests_taken_; }         // handed to the handler, since start
+  std::atomic<std::uint64_t>& requests_refused() { return requests_refused_; }     // by the rules of HTTP, since start
   Alive alive() const { return {tasks_, sockets_, deadlines_, idle_upstreams_}; }  // as of the last tick or so
   void count_socket(int change) { sockets_.fetch_add(change, std::memory_order_relaxed); }
   std::chrono::steady_clock::time_point last_tick() const { return last_tick_.load(std::memory_order_relaxed); }
@@ -112,6 +114,7 @@ class Worker {
   BufferPool buffers_;
   Resolver& resolver_;
   std::atomic<int> connections_{0};
+  std::atomic<std::uint64_t> requests_taken_{0}, requests_refused_{0};
   std::atomic<int> tasks_{0}, sockets_{0}, deadlines_{0}, idle_upstreams_{0};
   std::atomic<std::chrono::steady_clock::time_point> last_tick_;
   std::array<int, 11> lags_{};

@@ -115,6 +115,8 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
         co_return dialect::gate_error(413, fmt::format("Invalid request, 无效的请求, request body exceeds {} MB: "
                                                        "request body too large",
                                                        request.relay.settings.max_body_bytes >> 20U));
+      case core::Errc::kUnsupported:
+        co_return dialect::gate_error(415, "Invalid request, 无效的请求, " + body.error().message);
       case core::Errc::kTimeout: co_return dialect::gate_error(408, "the request body takes too long");
       default: co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + body.error().message);
     }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "net/body_buffer.h"
 #include "net/chunked.h"
 #include "net/deadline.h"
 #include "net/http_server.h"
@@ -62,10 +63,41 @@ TEST(Chunked, GivesTheSamePayloadAtEverySplit) {
 
 TEST(Chunked, RefusesWhatIsNoChunk) {
   for (auto bad : {"5\nhello\r\n", "x\r\n", "-1\r\n", "5\r\nhelloX\r\n", "5;a=b\r\nhello\r\n", "5\r\nhello\n0\r\n\r\n",
-                   "fffffffffffffffff\r\n", "\r\n"})
+                   "fffffffffffffffff\r\n", "\r\n", "5 \r\nhello\r\n", "000000005\r\nhello\r\n", "5\r\nhello\n",
+                   "0\r\nGET / HTTP/1.1\r\n\r\n", "0\r\na: b\r\n c\r\n\r\n", "0\r\na b: c\r\n\r\n"})
     EXPECT_NE(decode(bad, 3).error, "") << bad;
   EXPECT_EQ(decode("5;a=b\r\nhello\r\n0\r\n\r\n", 4, true).payload, "hello");
   EXPECT_NE(decode("0\r\n" + std::string(20'000, 'x'), 100).error, "");
+}
+
+TEST(Chunked, RefusesAFloodOfTinyChunks) {
+  auto chunks = [](int count, std::string_view chunk) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += chunk;
+    return text + "0\r\n\r\n";
+  };
+  EXPECT_TRUE(decode(chunks(63, "1\r\nx\r\n"), 1000).done);
+  EXPECT_EQ(decode(chunks(64, "1\r\nx\r\n"), 1000).error, "too many tiny chunks");
+  EXPECT_TRUE(decode(chunks(1000, "10\r\n0123456789abcdef\r\n"), 1000).done);
+  EXPECT_NE(decode(chunks(1000, "f\r\n0123456789abcde\r\n"), 1000).error, "");
+}
+
+TEST(BodyBuffer, P2_NeverHoldsMoreThanItsBytesOrTwice) {
+  BodyBuffer counted(3'000'000);
+  while (counted.size() < 3'000'000) {
+    auto step = std::min<std::size_t>(1'000'000, 3'000'000 - counted.size());
+    std::memset(counted.room(step), 'x', step);
+    counted.added(step);
+    EXPECT_LE(counted.capacity(), 3'000'000 + BodyBuffer::kSpare);
+  }
+  BodyBuffer open(100'000'000);
+  for (int i = 0; i < 100; ++i) {
+    std::memset(open.room(10'000), 'x', 10'000);
+    open.added(10'000);
+    EXPECT_LE(open.capacity(), 2 * open.size() + BodyBuffer::kSpare);
+  }
+  auto memory = open.take();
+  EXPECT_EQ(std::string_view(memory.get() + 1'000'000 - 1, 2), std::string_view("x\0", 2));
 }
 
 TEST(Sse, S5_ReadsTheSameEventsAtEverySplit) {

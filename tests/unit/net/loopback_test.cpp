@@ -72,7 +72,7 @@ class RawClient {
 
 class Loopback : public ::testing::Test {
  protected:
-  void start(Handler handler, int workers = 1) {
+  void start(Handler handler, int workers = 1, std::size_t per_address = 512) {
     UpstreamSettings upstream;
     for (int i = 0; i < workers; ++i) {
       workers_.push_back(std::make_unique<Worker>(i, resolver_, upstream));
@@ -80,7 +80,8 @@ class Loopback : public ::testing::Test {
     }
     ServerSettings settings;
     settings.listen = {"127.0.0.1:0"};
-    settings.body_timeout = 2s;
+    settings.body_timeout = 500ms;
+    settings.max_connections_per_address = per_address;
     server_ = std::make_unique<Server>(settings, list_, std::move(handler));
     ASSERT_TRUE(server_->bind());
     for (auto& worker : workers_) worker->start();
@@ -166,6 +167,47 @@ TEST_F(Loopback, ServesAThousandRequestsOnOneConnection) {
     auto answer = client.read_until("!");
     ASSERT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
     ASSERT_TRUE(answer.ends_with("\r\n\r\n" + body)) << answer;
+  }
+}
+
+TEST_F(Loopback, ClosesAConnectionBehindItsTenThousandthRequest) {
+  start(echo);
+  RawClient client(port());
+  std::string hundred;
+  for (int i = 0; i < 100; ++i) hundred += post("x!");
+  for (int i = 0; i < 100; ++i) {
+    client.send(hundred);
+    for (int k = 0; k < (i < 99 ? 100 : 99); ++k)
+      ASSERT_EQ(client.read_until("!").find("Connection: close"), std::string::npos) << i;
+  }
+  EXPECT_NE(client.read_all().find("Connection: close"), std::string::npos);
+}
+
+TEST_F(Loopback, TakesSoManyConnectionsOfOneAddressAndMoreWhenOneHasEnded) {
+  start(echo, 2, 3);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  auto served = [&] {
+    clients.push_back(std::make_unique<RawClient>(port()));
+    clients.back()->send(post("x!"));
+    return clients.back()->read_until("!").ends_with("x!");
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(served()) << i;
+  EXPECT_FALSE(served());
+  clients.clear();
+  while (server_->open_connections() > 0) std::this_thread::yield();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(served()) << i;
+  EXPECT_FALSE(served());
+}
+
+TEST_F(Loopback, ReadsABodyThatMeansNothingAndGoesOn) {
+  start([](Exchange& exchange) -> awaitable<void> { co_await exchange.answer(200, {}, "fine!"); });
+  RawClient client(port());
+  client.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n");
+  client.send("{}GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  for (int i = 0; i < 2; ++i) {
+    auto answer = client.read_until("!");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+    EXPECT_EQ(answer.find("Connection: close"), std::string::npos) << answer;
   }
 }
 
