@@ -6,7 +6,8 @@ import { canary, check, register, watch } from "./canary.mjs";
 import { Program, freePort, mockProgram, removeDir, tempDir, tollgateProgram } from "./process.mjs";
 
 export const rootName = "root";
-const upstreamKey = `sk-${canary("upstream", "upstream")}`;
+/** The key of the channels that the tests make. */
+export const upstreamKey = `sk-${canary("upstream", "upstream")}`;
 const sessionSecret = canary("session");
 export const rootPassword = register("cnry horse battery"); // at most 20 characters
 
