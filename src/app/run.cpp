@@ -117,6 +117,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.force_stream_option = config.boolean("FORCE_STREAM_OPTION");
   settings.count_tokens = config.boolean("CountToken");
   settings.error_log = config.boolean("ERROR_LOG_ENABLED");
+  if (config.text("TOLLGATE_UPSTREAM_AUTH_TEXT") == "pass") settings.auth_text = dialect::AuthText::kPass;
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
   settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
   settings.commit_head = config.duration("TOLLGATE_SSE_COMMIT");

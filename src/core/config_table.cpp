@@ -70,6 +70,7 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_KEEPALIVE", .type = kDuration, .fallback = "75s", .meaning = "idle time of client connections"},
   {.name = "TOLLGATE_MAX_ANSWER_MB", .type = kInt, .fallback = "256", .min = 1, .max = 65536, .meaning = "longest upstream answer that is not a stream, MiB"},
   {.name = "ERROR_LOG_ENABLED", .type = kBool, .fallback = "false", .bad = D, .meaning = "write failed attempts to the log table"},
+  {.name = "TOLLGATE_UPSTREAM_AUTH_TEXT", .type = kChoice, .fallback = "hide", .choices = "hide|pass", .meaning = "text of an upstream's 401 and 403: a fixed one, or its own without known secrets"},
   {.name = "GENERATE_DEFAULT_TOKEN", .type = kBool, .fallback = "false", .bad = D, .support = kNoEffect, .meaning = "first token for new users"},
   {.name = "GLOBAL_API_RATE_LIMIT_ENABLE", .type = kBool, .fallback = "true", .bad = D, .meaning = "limit of /api by address"},
   {.name = "GLOBAL_API_RATE_LIMIT", .type = kInt, .fallback = "180", .bad = D, .min = 1, .max = 1'000'000'000, .meaning = "requests"},

@@ -288,14 +288,17 @@ bool JsonEditor::set(std::string_view name, std::string raw) {
 bool JsonEditor::remove(std::string_view name) {
   const auto* all = members();
   if (!all) return false;
-  removed_.resize(all->size());
   for (std::size_t i = 0; i < all->size(); ++i) {
     const auto& key = (*all)[i].key;
-    if (!json_string_equals(text_.substr(key.begin, key.size()), name)) continue;
-    removed_[i] = true;
-    any_removed_ = true;
+    if (json_string_equals(text_.substr(key.begin, key.size()), name)) remove_member(i);
   }
   return true;
+}
+
+void JsonEditor::remove_member(std::size_t index) {
+  removed_.resize(members_->size());
+  removed_[index] = true;
+  any_removed_ = true;
 }
 
 std::vector<std::string_view> JsonEditor::pieces() {

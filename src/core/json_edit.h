@@ -41,6 +41,8 @@ class JsonEditor {
   bool set(std::string_view name, std::string raw);
   // Removes each member of that name with its comma.
   bool remove(std::string_view name);
+  // The same for one of members(), by its place.
+  void remove_member(std::size_t index);
   // Replaces a span found by scanning; spans must not overlap.
   void replace(JsonSpan span, std::string with) { edits_.push_back({span, std::move(with)}); }
 

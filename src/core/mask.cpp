@@ -167,37 +167,6 @@ std::string mask_api_key(std::string_view text) {
   return out;
 }
 
-// Keys by the shapes providers give them.
-std::string mask_known_shapes(std::string_view text) {
-  struct Shape {
-    std::string_view prefix;
-    std::size_t least;  // characters behind the prefix
-  };
-  constexpr Shape kShapes[] = {{"sk-", 16}, {"AIza", 35}, {"AKIA", 16}, {"xai-", 16}, {"gsk_", 16},
-                               {"hf_", 16}, {"r8_", 16},  {"ghp_", 16}, {"eyJ", 40}};
-  std::string out;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    bool hidden = false;
-    if (at == 0 || !is_alnum(text[at - 1])) {
-      for (const auto& shape : kShapes) {
-        if (!text.substr(at).starts_with(shape.prefix)) continue;
-        auto end = at + shape.prefix.size();
-        while (end < text.size() &&
-               (is_alnum(text[end]) || text[end] == '_' || text[end] == '-' || text[end] == '.' || text[end] == '*'))
-          ++end;
-        if (end - at - shape.prefix.size() < shape.least) continue;
-        out += "***";
-        at = end;
-        hidden = true;
-        break;
-      }
-    }
-    if (!hidden) out.push_back(text[at++]);
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string mask_sensitive(std::string_view text) {
@@ -205,25 +174,6 @@ std::string mask_sensitive(std::string_view text) {
   masked = mask_names(masked);
   masked = mask_ipv4(masked);
   return mask_api_key(masked);
-}
-
-std::string scrub(std::string_view text, std::span<const std::string_view> secrets) {
-  constexpr std::size_t kLongest = 2048;
-  std::string clean;
-  for (char c : text.substr(0, kLongest)) {
-    auto byte = static_cast<unsigned char>(c);
-    clean.push_back(byte < 0x20 || byte == 0x7F ? ' ' : c);
-  }
-  // A character that was cut in two at the end goes whole.
-  if (text.size() > kLongest)
-    while (!clean.empty() && (static_cast<unsigned char>(clean.back()) & 0xC0) == 0x80) clean.pop_back();
-  if (text.size() > kLongest && !clean.empty() && static_cast<unsigned char>(clean.back()) >= 0xC0) clean.pop_back();
-  for (auto secret : secrets) {
-    if (secret.size() < 8) continue;
-    for (auto at = clean.find(secret); at != std::string::npos; at = clean.find(secret, at + 3))
-      clean.replace(at, secret.size(), "***");
-  }
-  return mask_sensitive(mask_known_shapes(clean));
 }
 
 }  // namespace tollgate::core

@@ -15,6 +15,7 @@ struct OpenAiAnswer {
   bool is_error = false;  // holds an error object with a type: a failure in the clothes of a 200
   bool is_empty = false;  // no content, call, refusal or finish reason: nothing was answered
   std::optional<billing::Usage> usage;
+  bool usage_refused = false;  // it had one whose figures cannot be
   bool content_filtered = false;
   std::string output_text;  // of all choices: content, reasoning; only filled when usage lacks completion tokens
   std::int64_t tool_calls = 0;

@@ -2,8 +2,9 @@
 
 #include <simdjson.h>
 
+#include <optional>
+
 #include "core/json_text.h"
-#include "core/mask.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -19,8 +20,40 @@ std::optional<std::string> text_at(const dom::element& document, const char* poi
   return std::nullopt;
 }
 
+// JSON text of a value with every string in it scrubbed: a provider may put a key or a host anywhere.
+void write_scrubbed(const dom::element& value, const core::SecretSet& secrets, std::string& out) {
+  switch (value.type()) {
+    case dom::element_type::STRING:
+      core::append_json_string(out, core::scrub(value.get_string().value_unsafe(), secrets));
+      break;
+    case dom::element_type::ARRAY: {
+      char before = '[';
+      for (auto element : value.get_array().value_unsafe()) {
+        out += before;
+        before = ',';
+        write_scrubbed(element, secrets, out);
+      }
+      out += before == '[' ? "[]" : "]";
+      break;
+    }
+    case dom::element_type::OBJECT: {
+      char before = '{';
+      for (auto [name, member] : value.get_object().value_unsafe()) {
+        out += before;
+        before = ',';
+        core::append_json_string(out, core::scrub(name, secrets));
+        out += ':';
+        write_scrubbed(member, secrets, out);
+      }
+      out += before == '{' ? "{}" : "}";
+      break;
+    }
+    default: out += simdjson::minify(value);
+  }
+}
+
 // The error object in its usual place, when its members have the types that clients know.
-bool read_error_object(const dom::element& document, RelayError& error) {
+bool read_error_object(const dom::element& document, const core::SecretSet& secrets, RelayError& error) {
   dom::object object;
   if (document["error"].get_object().get(object) != simdjson::SUCCESS) return false;
   std::string_view message;
@@ -31,17 +64,18 @@ bool read_error_object(const dom::element& document, RelayError& error) {
       member.get_string().get(type) != simdjson::SUCCESS)
     return false;
   if (object["param"].get(member) == simdjson::SUCCESS && !member.is_null() && !member.is_string()) return false;
-  error.message = message;
-  error.type = type.empty() ? "upstream_error" : std::string(type);
-  error.code = "null";
-  if (object["code"].get(member) == simdjson::SUCCESS) {
-    std::string_view text;
-    error.code =
-        member.get_string().get(text) == simdjson::SUCCESS ? json_quoted(text) : std::string(simdjson::minify(member));
-  }
+  error.message = core::scrub(message, secrets);
+  error.type = type.empty() ? "upstream_error" : core::scrub(type, secrets);
+  error.code.clear();
+  if (object["code"].get(member) == simdjson::SUCCESS)
+    write_scrubbed(member, secrets, error.code);
+  else
+    error.code = "null";
   if (object["metadata"].get(member) == simdjson::SUCCESS && !member.is_null()) {
-    error.metadata = simdjson::minify(member);
-    error.message += " (" + error.metadata + ")";
+    write_scrubbed(member, secrets, error.metadata);
+    // Behind the message it would push that out of sight.
+    if (error.metadata.size() > core::kLongestForeignText) error.metadata.clear();
+    if (!error.metadata.empty()) error.message += " (" + error.metadata + ")";
   }
   return true;
 }
@@ -107,7 +141,7 @@ RelayError bad_answer(std::string_view code, std::string message, int status) {
   return error;
 }
 
-RelayError read_upstream_error(int status, std::string_view body, std::span<const std::string_view> secrets) {
+RelayError read_upstream_error(int status, std::string_view body, const core::SecretSet& secrets, AuthText auth_text) {
   RelayError error;
   error.status = status;
   error.kind = ErrorKind::kUpstream;
@@ -120,38 +154,43 @@ RelayError read_upstream_error(int status, std::string_view body, std::span<cons
   dom::element document;
   bool is_json = parser.parse(body.data(), body.size()).get(document) == simdjson::SUCCESS && document.is_object();
   if (is_json) {
-    if (read_error_object(document, error)) {
+    if (read_error_object(document, secrets, error)) {
       error.internal.clear();
     } else if (auto message = read_other_message(document)) {
-      error.message = *message;
+      error.message = core::scrub(*message, secrets);
       error.internal.clear();
     }
+  } else if (!body.empty()) {
+    error.detail = "body: " + core::scrub(body, secrets);
   }
-  error.message = core::scrub(error.message, secrets);
-  if (!error.metadata.empty()) error.metadata.clear();
-  if (!is_json && !body.empty()) error.detail = "body: " + core::scrub(body.substr(0, 512), secrets);
-  // Type and code go to clients too; a provider that puts a key or a host there is not passed on.
-  error.type = core::scrub(error.type, secrets);
-  if (error.code.starts_with('"'))
-    error.code = json_quoted(core::scrub(std::string_view(error.code).substr(1, error.code.size() - 2), secrets));
-  if (status == 401 || status == 403) {
+  if ((status == 401 || status == 403) && auth_text == AuthText::kFixed) {
     error.internal = error.log_text();
     error.message = "upstream authentication failed";
+    error.metadata.clear();
   }
   return error;
 }
 
+bool is_retry_after(std::string_view value) {
+  constexpr std::size_t kSeconds = 10;
+  constexpr std::size_t kDate = 29;  // Sun, 06 Nov 1994 08:49:37 GMT
+  if (value.empty()) return false;
+  if (value.find_first_not_of("0123456789") == std::string_view::npos) return value.size() <= kSeconds;
+  return value.size() == kDate && value.substr(3, 2) == ", " && value[19] == ':' && value[22] == ':' &&
+         value.ends_with(" GMT");
+}
+
 std::string error_body(const RelayError& error, std::string_view request_id) {
-  std::string message = error.message;
+  std::string text = error.message;
+  if (text.empty()) text = error.kind == ErrorKind::kGateway ? "new_api_error" : "openai_error";
   if (error.kind == ErrorKind::kGateway && !request_id.empty())
-    message += " (request id: " + std::string(request_id) + ")";
-  std::string out = "{\"error\":{\"message\":";
-  core::append_json_string(out, message);
-  out += ",\"type\":";
-  core::append_json_string(out, error.type);
-  if (!error.before_gates) out += ",\"param\":\"\"";
-  out += ",\"code\":";
-  out += error.code.empty() ? "\"\"" : error.code;
+    text += " (request id: " + std::string(request_id) + ")";
+  const std::string message = "\"message\":" + json_quoted(text);
+  const std::string type = "\"type\":" + json_quoted(error.type);
+  const std::string code = "\"code\":" + (error.code.empty() ? "\"\"" : error.code);
+  if (error.before_gates) return "{\"error\":{" + code + ',' + message + ',' + type + "}}";
+  std::string out = "{\"error\":{" + message + ',' + type + ",\"param\":\"\"," + code;
+  if (!error.metadata.empty()) out += ",\"metadata\":" + error.metadata;
   return out + "}}";
 }
 

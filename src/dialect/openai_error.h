@@ -1,9 +1,9 @@
 // Errors as OpenAI clients see them: the gateway's own, and those of upstreams after they were read and cleaned.
 #pragma once
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+
+#include "core/secret_scrub.h"
 
 namespace tollgate::dialect {
 
@@ -24,7 +24,7 @@ struct RelayError {
   bool no_retry = false;       // another channel would fail in the same way
   bool channel_fault = false;  // the channel's settings are wrong: always worth another channel
   bool before_gates = false;   // spoken by the gate: no member param
-  std::string metadata;        // JSON text, when the upstream's error had it
+  std::string metadata;        // JSON text of the member, when the upstream's error had it
 
   const std::string& log_text() const { return internal.empty() ? message : internal; }
 };
@@ -40,11 +40,19 @@ RelayError upstream_unreachable(std::string cause);
 // An answer that cannot be read.
 RelayError bad_answer(std::string_view code, std::string message, int status = 500);
 
-// What an upstream said with a status that is not 200, or in an error event. `secrets` are those of the channel: they
-// never pass. Texts of 401 and 403 do not pass either.
-RelayError read_upstream_error(int status, std::string_view body, std::span<const std::string_view> secrets);
+// Whether the text of an upstream's 401 or 403 goes to the client: it often names the key or its owner.
+enum class AuthText { kFixed, kPass };
 
-// The body for the client.
+// What an upstream said with a status that is not 200, or in an error event: every text is scrubbed of `secrets`, those
+// that the request used. With AuthText::kFixed the text of a 401 or 403 goes to the log only.
+RelayError read_upstream_error(int status, std::string_view body, const core::SecretSet& secrets,
+                               AuthText auth_text = AuthText::kFixed);
+
+// Whether an upstream's Retry-After may go to the client: seconds or an HTTP date (RFC 9110 §10.2.3), no other text.
+bool is_retry_after(std::string_view value);
+
+// The body for the client. The gate writes its members in another order than the stages behind it, as in the compatible
+// product.
 std::string error_body(const RelayError& error, std::string_view request_id);
 
 }  // namespace tollgate::dialect

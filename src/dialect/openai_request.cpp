@@ -2,10 +2,12 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
-#include <memory>
+#include <utility>
 
-#include "core/json_edit.h"
+#include "dialect/client_json.h"
+#include "dialect/governed.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -14,46 +16,13 @@ namespace dom = simdjson::dom;
 using core::Errc;
 
 constexpr std::int64_t kMostTokens = 1'073'741'823;
-constexpr std::size_t kKeptParser = 1U << 20U;
+constexpr std::int64_t kMostChoices = 128;
 
 core::Error invalid(std::string text) { return core::error(Errc::kInvalid, std::move(text)); }
 
-// One parser a thread; one that grew over a large body is not kept.
-class Parser {
- public:
-  simdjson::simdjson_result<dom::element> parse(std::string_view text) {
-    auto& parser = instance();
-    if (!parser) parser = std::make_unique<dom::parser>();
-    return parser->parse(text.data(), text.size(), false);
-  }
-  ~Parser() {
-    auto& parser = instance();
-    if (parser && parser->capacity() > kKeptParser) parser.reset();
-  }
-
- private:
-  static std::unique_ptr<dom::parser>& instance() {
-    thread_local std::unique_ptr<dom::parser> parser;
-    return parser;
-  }
-};
-
-// What a JSON number says as an integer; fractions are cut, other kinds are nullopt.
-std::optional<std::int64_t> integer(const dom::element& value) {
-  switch (value.type()) {
-    case dom::element_type::INT64: return value.get_int64().value_unsafe();
-    case dom::element_type::UINT64: return INT64_MAX;
-    case dom::element_type::DOUBLE: {
-      double number = value.get_double().value_unsafe();
-      if (number > 9e18) return INT64_MAX;
-      if (number < -9e18) return INT64_MIN;
-      return static_cast<std::int64_t>(number);
-    }
-    default: return std::nullopt;
-  }
-}
-
-std::optional<std::string_view> text_of(const dom::element& value) {
+// Of a value, or of what a look-up found.
+template <class Value>
+std::optional<std::string_view> text_of(const Value& value) {
   std::string_view text;
   if (value.get_string().get(text) != simdjson::SUCCESS) return std::nullopt;
   return text;
@@ -79,173 +48,161 @@ std::int64_t media_bytes(const dom::array& messages) {
   return bytes;
 }
 
-core::Result<OpenAiRequest> from_object(OpenAiRoute route, const dom::object& object) {
-  OpenAiRequest request;
-  auto broken = [&](std::string text) {
-    if (request.broken_rule.empty()) request.broken_rule = std::move(text);
-  };
-  int models = 0;
-  bool has_messages = false;
-  bool has_prefix_or_suffix = false;
-  bool prompt_empty = false;
-  bool has_input = false;
-  for (auto [key, value] : object) {
-    // One switch on the first letter keeps the loop over long bodies cheap.
+// Reads the members of one body; the first rule that is broken stays.
+class Reader {
+ public:
+  explicit Reader(OpenAiRoute route) : route_(route) {}
+
+  core::Result<OpenAiRequest> read(const dom::object& object) {
+    for (auto [key, value] : object) {
+      // Null is as good as absent everywhere.
+      if (value.is_null()) continue;
+      if (key == "model") {
+        auto text = text_of(value);
+        if (!text) return invalid("model must be a string");
+        request_.model = *text;
+        continue;
+      }
+      member(key, value);
+    }
+    if (!request_.model.empty()) whole();  // the gate speaks of a missing model
+    return std::move(request_);
+  }
+
+ private:
+  void broken(std::string text) {
+    if (request_.broken_rule.empty()) request_.broken_rule = std::move(text);
+  }
+
+  // One switch on the first letter keeps the loop over long bodies cheap.
+  void member(std::string_view key, const dom::element& value) {
     switch (key.empty() ? '\0' : key[0]) {
-      case 'm':
-        if (key == "model") {
-          if (++models > 1) return invalid("the body has more than one member named model");
-          if (value.is_null()) break;
-          auto text = text_of(value);
-          if (!text) return invalid("model must be a string");
-          request.model = *text;
-        } else if (key == "messages") {
-          if (value.is_null()) break;
-          dom::array messages;
-          if (value.get_array().get(messages) != simdjson::SUCCESS) {
-            broken("messages must be an array");
-            break;
-          }
-          has_messages = messages.size() > 0;
-          for (auto message : messages)
-            if (!message.is_object()) broken("each message must be an object");
-          if (request.broken_rule.empty()) request.inline_media_bytes = media_bytes(messages);
-        } else if (key == "max_tokens" || key == "max_completion_tokens") {
-          if (value.is_null()) break;
-          auto number = integer(value);
-          if (!number) {
-            broken(std::string(key) + " must be a number");
-            break;
-          }
-          if (*number > kMostTokens || (*number < 0 && key == "max_tokens")) broken("max_tokens is invalid");
-          request.max_output_tokens = std::max(request.max_output_tokens, *number);
-        }
+      case 'b':
+        if (key == "best_of") choices(key, value);
         break;
-      case 's':
-        if (key == "stream") {
-          if (value.is_null()) break;
-          bool stream;
-          if (value.get_bool().get(stream) != simdjson::SUCCESS) {
-            broken("stream must be a boolean");
-            break;
-          }
-          request.stream = stream;
-        } else if (key == "stream_options") {
-          if (value.is_null()) break;
-          if (!value.is_object()) {
-            broken("stream_options must be an object");
-            break;
-          }
-          bool include = false;
-          auto found = value["include_usage"];
-          request.include_usage = found.get_bool().get(include) == simdjson::SUCCESS && include ? IncludeUsage::kTrue
-                                                                                                : IncludeUsage::kFalse;
-        } else if (key == "service_tier" || key == "store" || key == "safety_identifier") {
-          request.filtered_members = true;
-        } else if (key == "suffix") {
-          has_prefix_or_suffix = has_prefix_or_suffix || !value.is_null();
-        }
+      case 'i':
+        if (key == "input") has_input_ = true;
+        break;
+      case 'm':
+        if (key == "messages") messages(value);
+        if (key == "max_tokens" || key == "max_completion_tokens")
+          if (auto tokens = count(key, value, kMostTokens))
+            request_.max_output_tokens = std::max(request_.max_output_tokens, *tokens);
+        break;
+      case 'n':
+        if (key == "n") choices(key, value);
         break;
       case 'p':
         if (key == "prompt") {
           auto text = text_of(value);
-          prompt_empty = text && text->empty();
-        } else if (key == "prefix") {
-          has_prefix_or_suffix = has_prefix_or_suffix || !value.is_null();
+          prompt_empty_ = text && text->empty();
         }
+        if (key == "prefix") has_prefix_or_suffix_ = true;
         break;
-      case 'i':
-        if (key == "input") has_input = !value.is_null();
+      case 's':
+        if (key == "stream" && value.get_bool().get(request_.stream) != simdjson::SUCCESS)
+          broken("stream must be a boolean");
+        if (key == "stream_options") stream_options(value);
+        if (key == "service_tier" || key == "store" || key == "safety_identifier") request_.filtered_members = true;
+        if (key == "suffix") has_prefix_or_suffix_ = true;
+        break;
+      case 't':
+        if (key == "tools" && !value.is_array()) broken("tools must be an array");
         break;
       case 'w':
         if (key == "web_search_options") {
-          auto size = value["search_context_size"];
-          std::string_view text;
-          if (size.get_string().get(text) == simdjson::SUCCESS && !text.empty() && text != "high" && text != "medium" &&
-              text != "low")
+          auto text = text_of(value["search_context_size"]);
+          if (text && !text->empty() && *text != "high" && *text != "medium" && *text != "low")
             broken("invalid search_context_size, must be one of: high, medium, low");
         }
         break;
       default: break;
     }
   }
-  if (request.model.empty()) return request;  // the gate speaks of a missing model
-  switch (route) {
-    case OpenAiRoute::kChatCompletions:
-      if (!has_messages && !has_prefix_or_suffix) broken("field messages is required");
-      break;
-    case OpenAiRoute::kCompletions:
-      if (prompt_empty) broken("field prompt is required");
-      break;
-    case OpenAiRoute::kEmbeddings:
-      if (!has_input) broken("input is empty");
-      request.stream = false;
-      request.max_output_tokens = 0;
-      break;
-  }
-  return request;
-}
 
-// The parser keeps numbers in 64 bits; a body with a longer one is still JSON. It passes with its long numbers quoted
-// in a copy that only we read.
-std::string with_long_numbers_quoted(std::string_view body) {
-  std::string out;
-  out.reserve(body.size() + 128);
-  bool in_string = false;
-  for (std::size_t i = 0; i < body.size();) {
-    char c = body[i];
-    if (in_string) {
-      out.push_back(c);
-      if (c == '\\' && i + 1 < body.size()) out.push_back(body[++i]);
-      if (c == '"') in_string = false;
-      ++i;
-      continue;
+  // A whole number as a number: 1e3, 1.0 and "1" are read differently by different decoders.
+  std::optional<std::int64_t> count(std::string_view key, const dom::element& value, std::int64_t most) {
+    std::int64_t number = 0;
+    if (value.is_uint64()) {
+      if (value.get_int64().get(number) != simdjson::SUCCESS) number = most + 1;
+    } else if (value.get_int64().get(number) != simdjson::SUCCESS) {
+      broken(std::string(key) + " must be an integer");
+      return std::nullopt;
     }
-    if (c == '-' || (c >= '0' && c <= '9')) {
-      auto end = i;
-      while (end < body.size() && (std::isalnum(static_cast<unsigned char>(body[end])) || body[end] == '-' ||
-                                   body[end] == '+' || body[end] == '.'))
-        ++end;
-      // Too long for 64 bits, or an exponent that leaves the range of a double.
-      bool lengthy = end - i > 17 || body.substr(i, end - i).find_first_of("eE") != std::string_view::npos;
-      if (lengthy) out.push_back('"');
-      out.append(body.substr(i, end - i));
-      if (lengthy) out.push_back('"');
-      i = end;
-      continue;
-    }
-    in_string = c == '"';
-    out.push_back(c);
-    ++i;
+    if (number >= 0 && number <= most) return number;
+    broken(std::string(key) + " is invalid");
+    return std::nullopt;
   }
-  return out;
-}
 
-// The document owns its texts: it does not refer to the body or its copy.
-simdjson::error_code parse_body(Parser& parser, std::string_view body, dom::element& document) {
-  auto failure = parser.parse(body).get(document);
-  if (failure == simdjson::NUMBER_ERROR && core::is_valid_json(body)) {
-    auto copy = with_long_numbers_quoted(body);
-    auto size = copy.size();
-    copy.append(simdjson::SIMDJSON_PADDING, '\0');
-    failure = parser.parse({copy.data(), size}).get(document);
+  void choices(std::string_view key, const dom::element& value) {
+    if (auto number = count(key, value, kMostChoices)) request_.choices = std::max(request_.choices, *number);
   }
-  return failure;
-}
+
+  void messages(const dom::element& value) {
+    dom::array list;
+    if (value.get_array().get(list) != simdjson::SUCCESS) return broken("messages must be an array");
+    has_messages_ = list.size() > 0;
+    for (auto message : list)
+      if (!message.is_object()) return broken("each message must be an object");
+    request_.inline_media_bytes = media_bytes(list);
+  }
+
+  void stream_options(const dom::element& value) {
+    dom::object options;
+    if (value.get_object().get(options) != simdjson::SUCCESS) return broken("stream_options must be an object");
+    request_.include_usage = IncludeUsage::kFalse;
+    bool seen = false;
+    for (auto [key, option] : options) {
+      if (key != "include_usage") continue;
+      if (std::exchange(seen, true)) return broken("duplicate member \"include_usage\"");
+      bool include = false;
+      if (option.get_bool().get(include) == simdjson::SUCCESS && include) request_.include_usage = IncludeUsage::kTrue;
+    }
+  }
+
+  // Rules that need more than one member.
+  void whole() {
+    switch (route_) {
+      case OpenAiRoute::kChatCompletions:
+        if (!has_messages_ && !has_prefix_or_suffix_) broken("field messages is required");
+        break;
+      case OpenAiRoute::kCompletions:
+        if (prompt_empty_) broken("field prompt is required");
+        break;
+      case OpenAiRoute::kEmbeddings:
+        if (!has_input_) broken("input is empty");
+        request_.stream = false;
+        request_.max_output_tokens = 0;
+        request_.choices = 1;
+        break;
+    }
+  }
+
+  OpenAiRoute route_;
+  OpenAiRequest request_;
+  bool has_messages_ = false;
+  bool has_prefix_or_suffix_ = false;
+  bool prompt_empty_ = false;
+  bool has_input_ = false;
+};
 
 }  // namespace
 
 core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_view body) {
-  Parser parser;
-  dom::element document;
-  const auto failure = parse_body(parser, body, document);
-  if (failure == simdjson::EMPTY) return invalid("unexpected end of JSON input");
-  if (failure == simdjson::UTF8_ERROR) return invalid("the body is not UTF-8");
-  if (failure == simdjson::DEPTH_ERROR) return invalid("the body is nested too deeply");
-  if (failure) return invalid("the body is not valid JSON");
-  dom::object object;
-  if (document.get_object().get(object) != simdjson::SUCCESS) return invalid("the body must be a JSON object");
-  return from_object(route, object);
+  std::string respelled;
+  {
+    ClientJson json(body);
+    if (!json.fault().empty()) return invalid(json.fault());
+    auto changes = check_governed(json.object());
+    if (!changes) return changes.error();
+    if (changes->empty()) return Reader(route).read(json.object());
+    respelled = respell(body, *changes);
+  }
+  auto size = respelled.size();
+  respelled.append(64, '\0');
+  auto request = read_openai_request(route, {respelled.data(), size});
+  if (request) request->respelled = std::move(respelled);
+  return request;
 }
 
 namespace {
@@ -334,9 +291,9 @@ void visit_message(const dom::element& message, PromptParts& parts, const std::f
 
 PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::function<void(std::string_view)>& text) {
   PromptParts parts;
-  Parser parser;
-  dom::element document;
-  if (parse_body(parser, body, document) != simdjson::SUCCESS) return parts;
+  ClientJson json(body);
+  if (!json.fault().empty()) return parts;
+  auto document = json.object();
   dom::element value;
   if (route == OpenAiRoute::kEmbeddings) {
     if (document["input"].get(value) == simdjson::SUCCESS) visit_strings(value, text);

@@ -20,14 +20,17 @@ struct OpenAiRequest {
   bool stream = false;  // never for embeddings
   IncludeUsage include_usage = IncludeUsage::kAbsent;
   std::int64_t max_output_tokens = 0;   // the larger of max_tokens and max_completion_tokens
+  std::int64_t choices = 1;             // the larger of n and best_of: each may use max_output_tokens
   bool filtered_members = false;        // has service_tier, store or safety_identifier: a channel may not take them
   std::int64_t inline_media_bytes = 0;  // base64 data in the body, not text
   std::string broken_rule;              // text for the client when the body breaks a rule of its route
+  // The body to go on with in place of the client's, with 64 bytes behind it; empty when nothing had to be respelled.
+  std::string respelled;
+  std::string_view respelled_body() const { return std::string_view(respelled).substr(0, respelled.size() - 64); }
 };
 
-// The text of a body that does not parse, or that breaks a rule of its route, goes to the client; all are kInvalid. A
-// body with two `model` members is refused. At least 64 readable bytes follow the text. Members are matched by exact
-// case.
+// The text of a body that does not parse, or in which decoders could read two things (governed.h), goes to the client;
+// all are kInvalid. At least 64 readable bytes follow the text.
 core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_view body);
 
 // What the prompt estimate counts: every text in the order in which the parts are joined by line feeds, and tokens that

@@ -29,9 +29,13 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
   thread_local ondemand::parser parser;
   ondemand::document document;
   ondemand::value root;
-  if (parser.iterate(padded.view()).get(document) != simdjson::SUCCESS ||
-      document.get_value().get(root) != simdjson::SUCCESS)
-    return StreamAction::kForward;
+  auto failure = parser.iterate(padded.view()).get(document);
+  if (failure == simdjson::UTF8_ERROR) {
+    // The event passes as it is; what it says counts all the same.
+    padded.to_ascii();
+    failure = parser.iterate(padded.view()).get(document);
+  }
+  if (failure || document.get_value().get(root) != simdjson::SUCCESS) return StreamAction::kForward;
 
   bool is_error = false;
   std::size_t choices = 0;
@@ -129,11 +133,16 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
   }
   if (usage_here) {
     // This uses the thread's padded buffer again: nothing of the event is looked at after it.
-    if (auto usage = read_openai_usage(usage_text); usage && usage->usable()) {
+    bool refused = false;
+    if (auto usage = read_openai_usage(usage_text, &refused); usage && usage->usable()) {
       usage_ = *usage;
       has_usage_ = true;
+    } else if (refused) {
+      // What came before it is no better known than what it says.
+      usage_refused_ = true;
+      has_usage_ = false;
     }
-    if (choices == 0 && !client_wants_usage_) return StreamAction::kHoldBack;
+    if (choices == 0 && (!client_wants_usage_ || refused)) return StreamAction::kHoldBack;
   }
   return StreamAction::kForward;
 }

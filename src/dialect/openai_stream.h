@@ -12,7 +12,7 @@ namespace tollgate::dialect {
 
 enum class StreamAction {
   kForward,   // send this event to the client
-  kHoldBack,  // a usage chunk that the client did not ask for
+  kHoldBack,  // a usage chunk that the client did not ask for, or with figures that cannot be
   kDone,      // the end mark; nothing behind it counts
   kError,     // the upstream reports an error: the request has failed
 };
@@ -31,6 +31,7 @@ class OpenAiStreamReader {
   bool ended_well() const { return choices_seen_ != 0 && (choices_seen_ & ~choices_finished_) == 0; }
   bool has_usage() const { return has_usage_ && usage_.usable(); }
   const billing::Usage& usage() const { return usage_; }
+  bool usage_refused() const { return usage_refused_; }  // a usage whose figures cannot be came
   // Our own count of everything received, by the weight table of the model.
   std::int64_t counted_tokens(std::string_view model) const;
   const std::string& error() const { return error_; }  // the payload of the error event
@@ -44,6 +45,7 @@ class OpenAiStreamReader {
   bool meaningful_ = false;
   bool done_ = false;
   bool has_usage_ = false;
+  bool usage_refused_ = false;
   bool content_filtered_ = false;
   std::uint64_t choices_seen_ = 0;  // by index, up to 64
   std::uint64_t choices_finished_ = 0;

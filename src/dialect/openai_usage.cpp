@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "dialect/json_walk.h"
 #include "dialect/padded.h"
@@ -12,55 +13,66 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-// Enough for any answer; beyond it a number is a mistake that must not overflow a price.
-constexpr std::int64_t kMost = 1'000'000'000'000;
+// More than any answer holds: beyond it a figure is a mistake, and no ground for a charge.
+constexpr std::int64_t kMost = 1'000'000'000;
 
-std::int64_t count(ondemand::value& value) {
-  ondemand::json_type type;
-  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::number) return 0;
-  std::int64_t number;
-  if (value.get_int64().get(number) == simdjson::SUCCESS) return std::clamp<std::int64_t>(number, 0, kMost);
-  double real;
-  if (value.get_double().get(real) == simdjson::SUCCESS) {
-    if (!(real > 0)) return 0;
-    return real > static_cast<double>(kMost) ? kMost : static_cast<std::int64_t>(real);
+// The figures of one usage object, until one of them cannot be.
+class Figures {
+ public:
+  bool absurd() const { return absurd_; }
+  void refuse() { absurd_ = true; }
+
+  std::int64_t count(ondemand::value& value) {
+    ondemand::json_type type;
+    if (value.type().get(type) != simdjson::SUCCESS || type == ondemand::json_type::null) return 0;
+    if (type == ondemand::json_type::number) {
+      double number;
+      if (value.get_double().get(number) == simdjson::SUCCESS && number >= 0 && number <= static_cast<double>(kMost) &&
+          number == std::floor(number))
+        return static_cast<std::int64_t>(number);
+    }
+    absurd_ = true;
+    return 0;
   }
-  return 0;
-}
 
-void read_prompt_details(ondemand::value& value, billing::Usage& usage) {
+ private:
+  bool absurd_ = false;
+};
+
+void read_prompt_details(ondemand::value& value, billing::Usage& usage, Figures& figures) {
   each_member(value, [&](std::string_view key, ondemand::value& inner) {
     if (key == "cached_tokens") {
-      usage.cached_tokens = std::max(usage.cached_tokens, count(inner));
+      usage.cached_tokens = std::max(usage.cached_tokens, figures.count(inner));
     } else if (key == "cached_creation_tokens" || key == "cache_write_tokens") {
-      usage.cache_creation_tokens = std::max(usage.cache_creation_tokens, count(inner));
+      usage.cache_creation_tokens = std::max(usage.cache_creation_tokens, figures.count(inner));
     } else if (key == "text_tokens") {
-      usage.prompt_text_tokens = count(inner);
+      usage.prompt_text_tokens = figures.count(inner);
     } else if (key == "audio_tokens") {
-      usage.prompt_audio_tokens = count(inner);
+      usage.prompt_audio_tokens = figures.count(inner);
     } else if (key == "image_tokens") {
-      usage.prompt_image_tokens = count(inner);
+      usage.prompt_image_tokens = figures.count(inner);
     }
   });
 }
 
-void read_completion_details(ondemand::value& value, billing::Usage& usage) {
+void read_completion_details(ondemand::value& value, billing::Usage& usage, Figures& figures) {
   each_member(value, [&](std::string_view key, ondemand::value& inner) {
     if (key == "reasoning_tokens") {
-      usage.reasoning_tokens = count(inner);
+      usage.reasoning_tokens = figures.count(inner);
     } else if (key == "text_tokens") {
-      usage.completion_text_tokens = count(inner);
+      usage.completion_text_tokens = figures.count(inner);
     } else if (key == "audio_tokens") {
-      usage.completion_audio_tokens = count(inner);
+      usage.completion_audio_tokens = figures.count(inner);
     } else if (key == "image_tokens") {
-      usage.completion_image_tokens = count(inner);
+      usage.completion_image_tokens = figures.count(inner);
     }
   });
 }
 
 }  // namespace
 
-std::optional<billing::Usage> read_openai_usage(std::string_view text) {
+std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* refused) {
+  if (refused) *refused = false;
   Padded padded(text);
   thread_local ondemand::parser parser;
   ondemand::document document;
@@ -70,34 +82,38 @@ std::optional<billing::Usage> read_openai_usage(std::string_view text) {
   ondemand::json_type type;
   if (root.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::object) return std::nullopt;
   billing::Usage usage;
+  Figures figures;
   std::int64_t input = 0;
   std::int64_t output = 0;
   each_member(root, [&](std::string_view key, ondemand::value& value) {
     if (key == "prompt_tokens") {
-      usage.prompt_tokens = count(value);
+      usage.prompt_tokens = figures.count(value);
     } else if (key == "completion_tokens") {
-      usage.completion_tokens = count(value);
+      usage.completion_tokens = figures.count(value);
     } else if (key == "total_tokens") {
-      usage.total_tokens = count(value);
+      usage.total_tokens = figures.count(value);
     } else if (key == "input_tokens") {
-      input = count(value);
+      input = figures.count(value);
     } else if (key == "output_tokens") {
-      output = count(value);
+      output = figures.count(value);
     } else if (key == "prompt_cache_hit_tokens") {
-      usage.cached_tokens = std::max(usage.cached_tokens, count(value));
+      usage.cached_tokens = std::max(usage.cached_tokens, figures.count(value));
     } else if (key == "prompt_tokens_details" || key == "input_tokens_details") {
-      read_prompt_details(value, usage);
+      read_prompt_details(value, usage, figures);
     } else if (key == "completion_tokens_details" || key == "output_tokens_details") {
-      read_completion_details(value, usage);
+      read_completion_details(value, usage, figures);
     } else if (key == "claude_cache_creation_5_m_tokens") {
-      usage.cache_creation_5m_tokens = count(value);
+      usage.cache_creation_5m_tokens = figures.count(value);
     } else if (key == "claude_cache_creation_1_h_tokens") {
-      usage.cache_creation_1h_tokens = count(value);
+      usage.cache_creation_1h_tokens = figures.count(value);
     }
   });
   if (usage.prompt_tokens == 0) usage.prompt_tokens = input;
   if (usage.completion_tokens == 0) usage.completion_tokens = output;
-  return usage;
+  if (usage.total_tokens != 0 && usage.total_tokens < usage.prompt_tokens + usage.completion_tokens) figures.refuse();
+  if (!figures.absurd()) return usage;
+  if (refused) *refused = true;
+  return std::nullopt;
 }
 
 std::string write_openai_usage(const billing::Usage& u) {

@@ -8,9 +8,10 @@
 
 namespace tollgate::dialect {
 
-// `object` is the JSON text of a usage object with 64 readable bytes behind it or a copy; absent members are 0,
-// negative and absurd numbers are clamped. nullopt when it is no object.
-std::optional<billing::Usage> read_openai_usage(std::string_view object);
+// `object` is the JSON text of a usage object with 64 readable bytes behind it or a copy; absent members are 0. nullopt
+// when it is no object, or when its figures cannot be (negative, beyond 10^9, not whole, a total below its parts):
+// `refused` is set then, and our own count is charged.
+std::optional<billing::Usage> read_openai_usage(std::string_view object, bool* refused = nullptr);
 
 // The usage object that the gateway writes itself where the upstream sent none.
 std::string write_openai_usage(const billing::Usage& usage);

@@ -27,6 +27,12 @@ class Padded {
       storage().capacity = 0;
     }
   }
+  // Bytes outside ASCII become '?', one by one.
+  void to_ascii() {
+    auto* data = storage().data.get();
+    for (std::size_t i = 0; i < size_; ++i)
+      if (static_cast<unsigned char>(data[i]) >= 0x80) data[i] = '?';
+  }
   simdjson::padded_string_view view() const {
     return simdjson::padded_string_view(storage().data.get(), size_, size_ + simdjson::SIMDJSON_PADDING);
   }

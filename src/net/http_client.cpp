@@ -333,10 +333,13 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
   auto limit = total_or(steady_clock::now() + request.timeouts.first_byte, TimeLimit::kFirstByte);
   stream->limit(limit.due);
   auto& buffer = *call->buffer_;
-  std::string early;  // a head that came in several reads
+  std::string early;  // a head that came in several reads, or behind an interim answer
+  constexpr int kMostInterim = 8;
+  int interim = 0;
   for (;;) {
-    ssize_t got = -1;
-    if (stream->tls()) {
+    const bool here = find_head_end(early) != 0;
+    ssize_t got = here ? 1 : -1;
+    if (!here && stream->tls()) {
       buffer.lease = worker_.buffers().borrow();
       got = stream->read_some(buffer.lease.data(), kBufferSize);
     }
@@ -364,7 +367,7 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
     }
     std::string_view text(buffer.lease.data(), static_cast<std::size_t>(got));
     if (!early.empty()) {
-      early.append(text);
+      if (!here) early.append(text);
       text = early;
     }
     auto end = find_head_end(text);
@@ -378,21 +381,9 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
       co_return failure(Errc::kInvalid, std::string("the upstream does not answer in HTTP/1.1: ") + wrong);
     auto rest = text.substr(end);
     if (call->head_.status < 200) {  // 100 Continue and the like: the answer follows
-      early.assign(rest);
-      if (find_head_end(early)) {
-        // Its head is already here: go round with what we have.
-        std::memcpy(buffer.lease.data(), early.data(), std::min(early.size(), kBufferSize));
-        std::string again;
-        again.swap(early);
-        auto at = find_head_end(again);
-        call->head_text_.assign(again, 0, at);
-        if (const char* wrong = parse_response_head(call->head_text_, request.method, call->head_))
-          co_return failure(Errc::kInvalid, std::string("the upstream does not answer in HTTP/1.1: ") + wrong);
-        buffer.begin = at;
-        buffer.end = again.size();
-        if (call->head_.status >= 200) break;
-        co_return failure(Errc::kInvalid, "the upstream sends interim answers only");
-      }
+      if (call->head_.status == 101) co_return failure(Errc::kInvalid, "the upstream switches protocols unasked");
+      if (++interim > kMostInterim) co_return failure(Errc::kInvalid, "the upstream sends interim answers only");
+      early.assign(std::string(rest));
       continue;
     }
     // What came behind the head is body; a head that was gathered from several reads leaves its tail in `rest`.

@@ -10,6 +10,7 @@
 #include "net/worker.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
+#include "relay/secrets.h"
 #include "relay/settle.h"
 #include "relay/stream.h"
 
@@ -17,14 +18,6 @@ namespace tollgate::relay {
 namespace {
 
 using dialect::RelayError;
-
-std::vector<std::string_view> secrets_of(const Request& request) {
-  std::vector<std::string_view> secrets{request.key.text};
-  if (!request.channel->organization.empty()) secrets.push_back(request.channel->organization);
-  if (request.channel->proxy && !request.channel->proxy->user_info.empty())
-    secrets.push_back(request.channel->proxy->user_info);
-  return secrets;
-}
 
 void map_status(const Request& request, RelayError& error) {
   if (error.status == 200) return;
@@ -133,8 +126,7 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   if (!answer.valid) co_return dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON");
   if (answer.is_error || answer.is_empty) request.attempts.back().billed = answer.usage;
   if (answer.is_error) {
-    auto secrets = secrets_of(request);
-    auto error = dialect::read_upstream_error(200, text, secrets);
+    auto error = dialect::read_upstream_error(200, text, secrets_of(request));
     map_status(request, error);
     co_return error;
   }
@@ -144,6 +136,7 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   end.whole = true;
   end.output_seen = true;
   end.usage = answer.usage;
+  end.usage_refused = answer.usage_refused;
   end.content_filtered = answer.content_filtered;
   if (!answer.output_text.empty())
     end.counted_output = billing::estimate_tokens(billing::text_family(request.upstream_model), answer.output_text);
@@ -280,9 +273,8 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
       co_return std::nullopt;
     }
     if (client.stopped()) co_return stopped_error();
-    auto secrets = secrets_of(request);
-    auto error = dialect::read_upstream_error(call->status(), text, secrets);
-    if (auto after = call->header("retry-after")) error.retry_after = *after;
+    auto error = dialect::read_upstream_error(call->status(), text, secrets_of(request), settings.auth_text);
+    if (auto after = call->header("retry-after"); after && dialect::is_retry_after(*after)) error.retry_after = *after;
     map_status(request, error);
     co_return error;
   }

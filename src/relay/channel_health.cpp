@@ -8,8 +8,8 @@
 
 #include "core/ascii.h"
 #include "core/log.h"
-#include "core/mask.h"
 #include "model/channel_status.h"
+#include "relay/secrets.h"
 
 namespace tollgate::relay {
 namespace {
@@ -51,9 +51,8 @@ bool calls_for_disabling(const RelayOptions& options, const Channel& channel, co
 }
 
 ChannelFault fault_of(const Channel& channel, const ChannelKey& key, const dialect::RelayError& error) {
-  std::string_view secrets[] = {key.text, channel.organization};
   return {channel.id, channel.name, key.text,
-          core::scrub(fmt::format("status_code={}, {}", error.status, error.log_text()), secrets)};
+          core::scrub(fmt::format("status_code={}, {}", error.status, error.log_text()), secrets_of(channel, key))};
 }
 
 ChannelHealth::ChannelHealth(sql::Pool& pool, const core::Clock& clock, std::function<void()> changed)

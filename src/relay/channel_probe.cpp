@@ -14,6 +14,7 @@
 #include "net/http_client.h"
 #include "net/sse.h"
 #include "net/worker.h"
+#include "relay/secrets.h"
 
 namespace tollgate::relay {
 namespace {
@@ -52,13 +53,13 @@ bool has_error(std::string_view body) {
   return error && !error->is_null();
 }
 
-void judge_error_in_200(ProbeResult& result, std::string_view body, std::span<const std::string_view> secrets) {
+void judge_error_in_200(ProbeResult& result, std::string_view body, const core::SecretSet& secrets) {
   auto error = dialect::read_upstream_error(200, body, secrets);
   auto message = "upstream error: " + error.message;
   fail(result, std::move(error), std::move(message));
 }
 
-void judge_plain(ProbeResult& result, const Probe& probe, std::string body, std::span<const std::string_view> secrets) {
+void judge_plain(ProbeResult& result, const Probe& probe, std::string body, const core::SecretSet& secrets) {
   const auto size = body.size();
   body.append(kReadable, '\0');
   const std::string_view text(body.data(), size);
@@ -70,7 +71,7 @@ void judge_plain(ProbeResult& result, const Probe& probe, std::string body, std:
   if (answer.usage) result.usage = *answer.usage;
 }
 
-void judge_stream(ProbeResult& result, std::string_view body, std::span<const std::string_view> secrets) {
+void judge_stream(ProbeResult& result, std::string_view body, const core::SecretSet& secrets) {
   net::SseReader events;
   dialect::OpenAiStreamReader reader(true);
   net::SseEvent event;
@@ -86,7 +87,7 @@ void judge_stream(ProbeResult& result, std::string_view body, std::span<const st
 }
 
 void judge_refusal(ProbeResult& result, const Channel& channel, int status, const std::string& body,
-                   std::span<const std::string_view> secrets) {
+                   const core::SecretSet& secrets) {
   auto error = dialect::read_upstream_error(status, body, secrets);
   auto message = fmt::format("bad response status code {}, message: {}, body: {}", status, error.log_text(),
                              core::scrub(body, secrets));
@@ -157,7 +158,7 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
     answer += *got;
     if (answer.size() > kMostOfAnswer) break;
   }
-  std::string_view secrets[] = {probe.key.text, channel.organization};
+  const auto secrets = secrets_of(channel, probe.key);
   if (call->status() != 200) co_return judge_refusal(result, channel, call->status(), answer, secrets);
   auto type = call->header("content-type").value_or("");
   bool is_stream = type.starts_with("text/event-stream") || (probe.stream && !type.starts_with("application/json"));

@@ -85,12 +85,13 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
     error.no_retry = true;
     co_return error;
   }
-  auto bound = billing::reservation(request.price, prompt_bound(request), request.openai.max_output_tokens);
+  const auto output = request.openai.max_output_tokens * request.openai.choices;
+  auto bound = billing::reservation(request.price, prompt_bound(request), output);
   request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, bound);
   if (request.reservation) co_return std::nullopt;
 
   auto estimate = co_await estimate_prompt(request);
-  auto needed = billing::reservation(request.price, estimate, request.openai.max_output_tokens);
+  auto needed = billing::reservation(request.price, estimate, output);
   request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, needed);
   if (request.reservation) co_return std::nullopt;
 
@@ -128,6 +129,7 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto parsed = dialect::read_openai_request(request.route, request.body);
   if (!parsed) co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + parsed.error().message);
   request.openai = std::move(*parsed);
+  if (!request.openai.respelled.empty()) request.body = request.openai.respelled_body();
   co_return std::nullopt;
 }
 

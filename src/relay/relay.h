@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/random.h"
 #include "core/thread_pool.h"
+#include "dialect/openai_error.h"
 #include "net/http_server.h"
 #include "relay/admission.h"
 #include "relay/identity_cache.h"
@@ -26,6 +27,7 @@ struct RelaySettings {
   bool force_stream_option = true;
   bool count_tokens = true;
   bool error_log = false;
+  dialect::AuthText auth_text = dialect::AuthText::kFixed;
   bool verify_tls = true;
   std::chrono::milliseconds keepalive{15'000};    // silence in a stream before a comment; 0: none
   std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event; 0: for ever

@@ -36,6 +36,7 @@ struct EndOfRequest {
   bool output_seen = false;                      // something of an answer came
   bool whole = false;                            // the answer ended as a whole one does
   std::optional<billing::Usage> usage;
+  bool usage_refused = false;         // the upstream gave figures that cannot be
   std::int64_t counted_output = 0;    // our own count of what came
   std::int64_t abandoned_output = 0;  // charged besides the prompt when the client left before anything came
   bool content_filtered = false;

@@ -111,6 +111,7 @@ std::string other_json(const Request& request, const EndOfRequest& end, const Bi
   out += "},\"request_path\":" + core::json_string(request.exchange.head().path);
   out += ",\"request_conversion\":[\"OpenAI Compatible\"]";
   if (!request.price.free) out += ",\"billing_source\":\"wallet\"";
+  if (end.usage_refused) out += ",\"usage_refused\":true";
   if (end.content_filtered) out += ",\"reject_reason\":\"openai_finish_reason=content_filter\"";
   out += fmt::format(",\"settled_by\":\"{}\",\"end\":\"{}\"", billed.settled_by, to_string(end.end));
   if (end.limit != net::TimeLimit::kNone) out += fmt::format(",\"time_limit\":\"{}\"", net::to_string(end.limit));

@@ -8,6 +8,7 @@
 #include "net/worker.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
+#include "relay/secrets.h"
 #include "relay/settle.h"
 
 namespace tollgate::relay {
@@ -221,6 +222,7 @@ EndOfRequest StreamRelay::end_of(const Reading& reading) const {
   end.output_seen = reader_.has_output();
   end.whole = reading.end == End::kFinished || (client_.gone() && whole() && reader_.has_usage());
   if (reader_.has_usage()) end.usage = reader_.usage();
+  end.usage_refused = reader_.usage_refused();
   end.counted_output = reader_.counted_tokens(request_.upstream_model);
   end.content_filtered = reader_.content_filtered();
   return end;
@@ -229,8 +231,7 @@ EndOfRequest StreamRelay::end_of(const Reading& reading) const {
 RelayError StreamRelay::error_of(const Reading& reading) const {
   switch (reading.end) {
     case End::kUpstreamErrorEvent: {
-      std::string_view secrets[] = {request_.key.text};
-      auto error = dialect::read_upstream_error(500, reader_.error(), secrets);
+      auto error = dialect::read_upstream_error(500, reader_.error(), secrets_of(request_));
       if (error.message == "openai_error") error.message = "the upstream reported an error";
       return error;
     }

@@ -1,10 +1,13 @@
 #include "answer.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 namespace tollgate::mock {
@@ -50,6 +53,7 @@ Answer whole(int status, std::string_view type, std::string_view body, int retry
 }
 
 std::string usage_json(const Scenario& s) {
+  if (!s.usage_text.empty()) return s.usage_text;
   return "{\"prompt_tokens\":" + std::to_string(s.prompt_tokens) +
          ",\"completion_tokens\":" + std::to_string(s.completion_tokens) +
          ",\"total_tokens\":" + std::to_string(s.prompt_tokens + s.completion_tokens) +
@@ -158,7 +162,17 @@ Answer stream_answer(const Scenario& s, const Payloads& payloads) {
   const std::string eol = s.crlf ? "\r\n" : "\n";
   std::vector<std::string> events;
   for (int i = 0; i < s.comments; ++i) events.push_back(": keep-alive" + eol + eol);
-  for (const std::string& payload : payloads) events.push_back("data: " + payload + eol + eol);
+  constexpr std::string_view kEnds[] = {"\r", "\n", "\r\n"};
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    std::string event = "data: " + payloads[i] + eol + eol;
+    if (s.mixed_ends) {
+      event = "data: " + payloads[i];
+      event.append(kEnds[i % 3]).append(kEnds[i % 3]);
+    }
+    if (s.bad_utf8)
+      if (auto at = event.find("quick"); at != event.npos) event[at] = '\xFF';
+    for (int copies = s.twice && payloads[i] != "[DONE]" ? 2 : 1; copies > 0; --copies) events.push_back(event);
+  }
 
   Answer answer;
   bool ends_well = true;
@@ -306,6 +320,129 @@ Answer recorded_answer(const Scenario& s, const Asked& asked, const std::string&
   return stream_answer(s, payloads);
 }
 
+// What a 401 says that shows the key it got, in every form in which that has been seen.
+Answer key_echo(const Scenario& s, const Asked& asked) {
+  std::string url;
+  for (char c : asked.key) {
+    std::array<char, 4> code{};
+    std::snprintf(code.data(), code.size(), "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    url += code.data();
+  }
+  const std::string masked =
+      asked.key.substr(0, 8) + "****" + asked.key.substr(asked.key.size() - std::min<size_t>(4, asked.key.size()));
+  std::string text = "Incorrect API key provided: " + asked.key + " url " + url + " masked " + masked;
+  for (std::string_view before : {"", "u", "u:"}) text += " base64 " + base64(std::string(before) + asked.key);
+  const std::string quoted = json_string(text);
+  Answer answer;
+  const std::string body = "{\"error\":{\"message\":" + quoted + ",\"type\":" + json_string("type " + asked.key) +
+                           ",\"code\":" + json_string(asked.key) + ",\"metadata\":{\"key\":" + json_string(asked.key) +
+                           "}}}";
+  answer.bytes = "HTTP/1.1 " + std::to_string(s.status) + " " + reason_phrase(s.status) +
+                 "\r\nContent-Type: application/json\r\nRetry-After: " + asked.key + "\r\nX-Echo: " + asked.key +
+                 "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  answer.steps.push_back({answer.bytes.size(), 0});
+  return answer;
+}
+
+// 64 MiB of blanks, packed.
+std::string gzip_bomb() {
+  constexpr size_t kPiece = 1 << 20;
+  std::string blanks(kPiece, ' ');
+  std::string out(1 << 18, '\0');
+  z_stream stream{};
+  if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  for (int piece = 0; piece < 64; ++piece) {
+    stream.next_in = reinterpret_cast<Bytef*>(blanks.data());
+    stream.avail_in = kPiece;
+    deflate(&stream, piece == 63 ? Z_FINISH : Z_NO_FLUSH);
+  }
+  out.resize(out.size() - stream.avail_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+// Heads that are wrong whatever the body.
+std::optional<Answer> odd_answer(const Scenario& s, const Asked& asked) {
+  Answer answer;
+  auto text = [&](std::string bytes, Answer::Ending ending) {
+    answer.bytes = std::move(bytes);
+    answer.steps.push_back({answer.bytes.size(), 0});
+    answer.ending = ending;
+    return answer;
+  };
+  if (s.echo_key) return key_echo(s, asked);
+  if (s.redirect)
+    return text("HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest/meta-data\r\nContent-Length: 0\r\n\r\n",
+                Answer::Ending::kKeepAlive);
+  if (s.switch_protocols)
+    return text("HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n",
+                Answer::Ending::kStall);
+  if (s.endless_head) {
+    text("HTTP/1.1 200 OK\r\n", Answer::Ending::kRepeat);
+    for (int i = 0; i < 512; ++i) answer.bytes += "X-Fill: " + std::string(56, 'x') + "\r\n";
+    answer.steps.push_back({answer.bytes.size(), 0});
+    return answer;
+  }
+  if (s.html200) return whole(200, "text/html", "<html><body>Please log in</body></html>\n");
+  if (s.gzip_bomb) {
+    auto packed = gzip_bomb();
+    return text("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: " +
+                    std::to_string(packed.size()) + "\r\n\r\n" + packed,
+                Answer::Ending::kKeepAlive);
+  }
+  if (s.endless_body) {
+    const bool stream = asked.stream && s.status == 200;
+    text("HTTP/1.1 " + std::to_string(s.status) + " Status\r\nContent-Type: " +
+             (stream ? "text/event-stream" : "application/json") + "\r\nTransfer-Encoding: chunked\r\n\r\n",
+         Answer::Ending::kRepeat);
+    answer.bytes += chunk(stream ? ": " + std::string(8188, 'x') + "\n\n" : std::string(8192, ' '));
+    answer.steps.push_back({answer.bytes.size(), 0});
+    return answer;
+  }
+  return std::nullopt;
+}
+
+// Faults of the bytes of an answer that is right in itself.
+void spoil(const Scenario& s, Answer& answer) {
+  auto insert = [&](size_t at, const std::string& what) {
+    answer.bytes.insert(at, what);
+    for (auto& step : answer.steps)
+      if (step.end >= at) step.end += what.size();
+  };
+  if (!s.content_type.empty()) {
+    auto from = answer.bytes.find("Content-Type: ") + 14;
+    auto length = answer.bytes.find("\r\n", from) - from;
+    answer.bytes.replace(from, length, s.content_type);
+    for (auto& step : answer.steps) step.end = step.end + s.content_type.size() - length;
+  }
+  if (s.te_and_length) {
+    bool chunked = answer.bytes.find("Transfer-Encoding: chunked\r\n") < answer.bytes.find("\r\n\r\n");
+    auto end = answer.bytes.find("\r\n\r\n") + 4;
+    if (!chunked) {
+      auto body = chunk(answer.bytes.substr(end)) + "0\r\n\r\n";
+      answer.bytes.resize(end);
+      answer.bytes += body;
+      answer.steps = {{answer.bytes.size(), 0}};
+    }
+    insert(answer.bytes.find("\r\n") + 2, chunked ? "Content-Length: 7\r\n" : "Transfer-Encoding: chunked\r\n");
+  }
+  std::string interim;
+  for (int i = 0; i < s.interim; ++i)
+    interim += i % 2 ? "HTTP/1.1 102 Processing\r\n\r\n" : "HTTP/1.1 100 Continue\r\n\r\n";
+  insert(0, interim);
+  if (s.trailing > 0) {
+    answer.bytes += std::string(static_cast<size_t>(s.trailing), 'x');
+    answer.steps.back().end = answer.bytes.size();
+  }
+  if (s.close_at != Scenario::kOff) {
+    answer.bytes.resize(std::min(answer.bytes.size(), static_cast<size_t>(s.close_at)));
+    answer.steps = {{answer.bytes.size(), 0}};
+    answer.ending = Answer::Ending::kFin;
+  }
+}
+
 Answer answer_of_kind(const Scenario& s, const Asked& asked, const std::string& recordings) {
   if (s.status != 200) return error_answer(s);
   if (asked.kind == Asked::Kind::kModels) {
@@ -328,7 +465,9 @@ Answer make_answer(const Scenario& scenario, const Asked& asked, const std::stri
     answer.steps.push_back({0, scenario.slow_head_ms});
     return answer;
   }
+  if (auto odd = odd_answer(scenario, asked)) return *odd;
   answer = answer_of_kind(scenario, asked, recordings);
+  spoil(scenario, answer);
   answer.steps.front().delay_ms += scenario.slow_head_ms;
   return answer;
 }

@@ -15,6 +15,7 @@ struct Asked {
   Kind kind = Kind::kChat;
   std::string model = "mock-model";
   std::string tool = "lookup";
+  std::string key;  // of the Authorization header, for echo_key
   bool stream = false;
   bool include_usage = false;
   bool base64 = false;
@@ -23,7 +24,7 @@ struct Asked {
 
 // One answer, made once and then only written: the bytes of the head and the body, and where each write ends.
 struct Answer {
-  enum class Ending { kKeepAlive, kFin, kReset, kStall };
+  enum class Ending { kKeepAlive, kFin, kReset, kStall, kRepeat };  // kRepeat: the last write again and again
   struct Step {
     size_t end = 0;
     int delay_ms = 0;  // before this write

@@ -74,6 +74,22 @@ bool set_body(Scenario& s, std::string_view value) {
   return true;
 }
 
+// Figures of a usage object that cannot be.
+bool set_odd_usage(Scenario& s, std::string_view value) {
+  static const std::map<std::string_view, std::string> table = {
+      {"negative", R"({"prompt_tokens":-10,"completion_tokens":-20,"total_tokens":-30})"},
+      {"huge", R"({"prompt_tokens":1000000001,"completion_tokens":4000000000,"total_tokens":5000000001})"},
+      {"beyond", R"({"prompt_tokens":99999999999999999999999,"completion_tokens":1e300,"total_tokens":1e300})"},
+      {"fraction", R"({"prompt_tokens":10.5,"completion_tokens":20.25,"total_tokens":30.75})"},
+      {"text", R"({"prompt_tokens":"10","completion_tokens":"20","total_tokens":"30"})"},
+      {"total", R"({"prompt_tokens":10,"completion_tokens":20,"total_tokens":5})"},
+  };
+  auto found = table.find(value);
+  if (found == table.end()) return false;
+  s.usage_text = found->second;
+  return true;
+}
+
 const std::map<std::string, Setter, std::less<>>& setters() {
   static const std::map<std::string, Setter, std::less<>> table = {
       {"chunks", whole(&Scenario::chunks)},
@@ -109,6 +125,26 @@ const std::map<std::string, Setter, std::less<>>& setters() {
       {"lie_length", flag(&Scenario::lie_length)},
       {"json_on_stream", flag(&Scenario::json_on_stream)},
       {"empty200", flag(&Scenario::empty200)},
+      {"redirect", flag(&Scenario::redirect)},
+      {"te_and_length", flag(&Scenario::te_and_length)},
+      {"endless_head", flag(&Scenario::endless_head)},
+      {"endless_body", flag(&Scenario::endless_body)},
+      {"switch_protocols", flag(&Scenario::switch_protocols)},
+      {"gzip_bomb", flag(&Scenario::gzip_bomb)},
+      {"html200", flag(&Scenario::html200)},
+      {"twice", flag(&Scenario::twice)},
+      {"bad_utf8", flag(&Scenario::bad_utf8)},
+      {"mixed_ends", flag(&Scenario::mixed_ends)},
+      {"echo_key", flag(&Scenario::echo_key)},
+      {"interim", whole(&Scenario::interim)},
+      {"trailing", whole(&Scenario::trailing)},
+      {"close_at", whole(&Scenario::close_at)},
+      {"odd_usage", set_odd_usage},
+      {"content_type",
+       [](Scenario& s, std::string_view value) {
+         s.content_type = value;
+         return !value.empty();
+       }},
       {"recording",
        [](Scenario& s, std::string_view value) {
          s.recording = value;

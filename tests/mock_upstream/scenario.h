@@ -57,6 +57,24 @@ struct Scenario {
   bool lie_length = false;
   bool json_on_stream = false;
   bool empty200 = false;
+
+  // Answers that no honest provider gives.
+  bool redirect = false;
+  bool te_and_length = false;
+  bool endless_head = false;
+  bool endless_body = false;
+  bool switch_protocols = false;
+  bool gzip_bomb = false;
+  bool html200 = false;
+  bool twice = false;
+  bool bad_utf8 = false;
+  bool mixed_ends = false;
+  bool echo_key = false;
+  int interim = 0;
+  int trailing = 0;
+  int close_at = kOff;
+  std::string content_type;
+  std::string usage_text;  // JSON text in place of the usage object's figures
   std::string recording;
 };
 

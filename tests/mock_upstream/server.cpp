@@ -285,11 +285,14 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
   else
     return std::make_shared<Answer>(make_error(404, "mock: no such path " + std::string(path)));
 
+  for (auto [name, value] : head.headers)
+    if (same_name(name, "authorization") && value.starts_with("Bearer ")) asked.key = value.substr(7);
+
   const std::string in_path = scenario_of_path(path);
   const std::string in_body = directive_of_body(body);
   std::string key = in_path;
-  for (std::string_view part :
-       {std::string_view(in_body), std::string_view(asked.model), std::string_view(asked.tool)}) {
+  for (std::string_view part : {std::string_view(in_body), std::string_view(asked.model), std::string_view(asked.tool),
+                                std::string_view(asked.key)}) {
     key.append(1, '\n').append(part);
   }
   key.push_back(static_cast<char>('0' + static_cast<int>(asked.kind)));
@@ -346,6 +349,10 @@ std::string Server::requests_json() const {
 
 bool Server::pump(Connection& c) {
   const Answer& answer = *c.answer;
+  if (answer.ending == Answer::Ending::kRepeat && c.step == answer.steps.size() && c.step > 1) {
+    c.step = answer.steps.size() - 1;
+    c.written = answer.steps[c.step - 1].end;
+  }
   while (c.step < answer.steps.size()) {
     const Answer::Step& step = answer.steps[c.step];
     if (step.delay_ms > 0 && !c.waited) {
@@ -369,6 +376,11 @@ bool Server::pump(Connection& c) {
     }
     ++c.step;
     c.waited = false;
+  }
+  if (answer.ending == Answer::Ending::kRepeat) {
+    // Others get their turn between two rounds.
+    want_write(c, true);
+    return true;
   }
   want_write(c, false);
   if (answer.ending == Answer::Ending::kStall) return true;

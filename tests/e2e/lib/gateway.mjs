@@ -2,11 +2,15 @@
 // Used by the end-to-end tests and by the bench.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { canary, check, register, watch } from "./canary.mjs";
 import { Program, freePort, mockProgram, removeDir, tempDir, tollgateProgram } from "./process.mjs";
 
 export const rootName = "root";
-export const adminToken = "a token for operators";
-export const rootPassword = "correct horse battery";
+export const adminToken = canary("operators");
+/** The key of the channels that the tests make. */
+export const upstreamKey = `sk-${canary("upstream", "upstream")}`;
+const sessionSecret = canary("session");
+export const rootPassword = register("cnry horse battery"); // at most 20 characters
 
 /** The stand-in provider; tests/mock_upstream/README.md says what it can be told. */
 export async function startMock({ recordings = ".", keep = 1000, cpu } = {}) {
@@ -46,7 +50,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
       TOLLGATE_LOG_DIR: join(home, "logs"),
       TOLLGATE_WORKERS: String(workers),
       SQLITE_PATH: join(home, "tollgate.db"),
-      SESSION_SECRET: "an end-to-end secret of the tests",
+      SESSION_SECRET: sessionSecret,
       GLOBAL_API_RATE_LIMIT_ENABLE: "false",
       CRITICAL_RATE_LIMIT_ENABLE: "false",
       // A loaded test machine under sanitizers runs late without meaning it.
@@ -78,7 +82,11 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
     kill: () => program.stop("SIGKILL"),
     async stop() {
       const how = await program.stop();
-      if (own) removeDir(home);
+      try {
+        check(program.output, join(home, "logs"));
+      } finally {
+        if (own) removeDir(home);
+      }
       if (how !== 0 && how !== "SIGKILL") throw new Error(`the gateway ended with ${how}:\n${program.output}`);
     },
   };
@@ -101,6 +109,7 @@ export class Account {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();
+    watch(`${method} ${path}`, text);
     let answer;
     try {
       answer = JSON.parse(text);
@@ -138,7 +147,7 @@ export class Account {
   channel(channel) {
     return this.call("POST", "/api/channel/", {
       mode: "single",
-      channel: { type: 1, name: "mock", key: "sk-upstream", group: "default", ...channel },
+      channel: { type: 1, name: "mock", key: upstreamKey, group: "default", ...channel },
     });
   }
 
@@ -150,6 +159,8 @@ export class Account {
       expired_time: -1,
       ...fields,
     });
+    // The one answer in which a client's key stands.
+    register(data.key.replace(/^sk-/, ""));
     return { id: data.id, key: data.key.startsWith("sk-") ? data.key : `sk-${data.key}` };
   }
 

@@ -67,7 +67,7 @@ export class Program {
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding("utf8");
       stream.on("data", (text) => {
-        this.output = (this.output + text).slice(-200_000);
+        this.output = (this.output + text).slice(-16_000_000);
       });
     }
     children.add(this);

@@ -1,6 +1,7 @@
 // A client that keeps the bytes: for what an SDK would hide.
 import http from "node:http";
 import net from "node:net";
+import { watch } from "./canary.mjs";
 
 /** POSTs JSON; resolves with status, headers and the whole body as a Buffer. `ended` is false when it was cut. */
 export function post(url, key, body, { onData } = {}) {
@@ -13,8 +14,10 @@ export function post(url, key, body, { onData } = {}) {
     request.on("error", fail);
     request.on("response", (response) => {
       const parts = [];
-      const finish = (ended) =>
+      const finish = (ended) => {
+        watch(`answer of ${url}`, Buffer.concat(parts).toString("latin1") + JSON.stringify(response.headers));
         done({ status: response.statusCode, headers: response.headers, body: Buffer.concat(parts), ended });
+      };
       response.on("data", (part) => {
         parts.push(part);
         onData?.(Buffer.concat(parts), request);
@@ -22,7 +25,7 @@ export function post(url, key, body, { onData } = {}) {
       response.on("end", () => finish(true));
       response.on("error", () => finish(false));
     });
-    request.end(typeof body === "string" ? body : JSON.stringify(body));
+    request.end(typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body));
   });
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import OpenAI from "openai";
-import { eventually, startAll } from "../lib/gateway.mjs";
+import { eventually, startAll, upstreamKey } from "../lib/gateway.mjs";
 import { quota, ratios } from "../lib/price.mjs";
 
 const model = "gpt-4o-mini";
@@ -193,7 +193,7 @@ describe("OpenAI SDK", { timeout: 120_000 }, () => {
     await client.chat.completions.create({ model, messages: say("hi") });
     const [request] = await all.mock.requests();
     const headers = new Map(request.headers.map(([name, value]) => [name.toLowerCase(), value]));
-    assert.equal(headers.get("authorization"), "Bearer sk-upstream");
+    assert.equal(headers.get("authorization"), `Bearer ${upstreamKey}`);
     assert.equal(request.path, "/v1/chat/completions");
     assert.ok(!JSON.stringify(request).includes(key.slice(3)));
   });

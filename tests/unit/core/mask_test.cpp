@@ -17,16 +17,10 @@ TEST(Mask, HidesHostsAddressesAndKeys) {
       {"api_key:secret rest", "api_key:*** rest"},
       {"plain text, nothing to hide.", "plain text, nothing to hide."},
       {"version 1.2.3 of 300.400", "version 1.2.3 of 300.400"},
+      {"https://a.b.co.uk?x=1&flag&y=2 end", "https://***.co.uk?x=***&***&y=*** end"},
+      {"http://user:pass@10.0.0.1:8080/x", "http://***.1/***"},
   };
   for (const auto& [input, expected] : cases) EXPECT_EQ(mask_sensitive(input), expected) << input;
-}
-
-TEST(Mask, ScrubReplacesKnownSecretsAndKeyShapes) {
-  std::string_view secrets[] = {"my-upstream-secret"};
-  EXPECT_EQ(scrub("bad key my-upstream-secret!", secrets), "bad key ***!");
-  EXPECT_EQ(scrub("Incorrect API key provided: sk-proj-abcdefghijklmnopqrst."), "Incorrect API key provided: ***");
-  EXPECT_EQ(scrub("line\nbreak"), "line break");
-  EXPECT_LE(scrub(std::string(5000, 'x')).size(), 2048U);
 }
 
 }  // namespace tollgate::core

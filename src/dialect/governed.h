@@ -1,0 +1,34 @@
+// Members of a request that decide what it costs or where it goes. Decoders differ in which of several spellings they
+// take: the first, the last, without regard to case. What the gateway bills must be what the upstream reads, whatever
+// its decoder, so a body that leaves room for two readings is refused or written anew.
+#pragma once
+#include <simdjson.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace tollgate::dialect {
+
+// Changes of top-level members by their position in the body.
+struct Respelling {
+  struct Rename {
+    std::size_t member;
+    std::string_view name;
+  };
+  std::vector<Rename> renames;       // another case of a governed name that stands there alone
+  std::vector<std::size_t> removed;  // another case beside the name itself
+  bool empty() const { return renames.empty() && removed.empty(); }
+};
+
+// kInvalid with a text for the client when a governed member stands there twice: spelled alike, with escapes, or twice
+// in another case.
+core::Result<Respelling> check_governed(const simdjson::dom::object& body);
+
+// The body with the changes made; every other byte stays.
+std::string respell(std::string_view body, const Respelling& changes);
+
+}  // namespace tollgate::dialect
