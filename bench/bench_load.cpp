@@ -1,12 +1,14 @@
 // bench_load --to 127.0.0.1:PORT --path /v1/… --body FILE [--header 'Name: value']… [--connections 64]
-//            [--seconds 4 | --count 1000] [--idle]
+//            [--seconds 4 | --count 1000] [--idle | --drip]
 //
 // Keeps so many connections busy with one request each, again and again, and prints one line of JSON: requests, events,
 // errors, bytes, seconds and the times of requests. With --idle each connection asks once; when every one of them has
-// its first event it prints "ready N" and holds them open until standard input ends.
+// its first event it prints "ready N" and holds them open until standard input ends. With --drip each connection asks
+// once, and a byte a second is all it takes of its answer, until standard input ends.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -45,6 +47,7 @@ struct Options {
   double seconds = 4;
   uint64_t count = 0;  // 0: by time
   bool idle = false;
+  bool drip = false;
 };
 
 struct Connection {
@@ -72,6 +75,7 @@ class Load {
       // Idle streams are opened in steps, so that no listen queue runs over.
       while (options_.idle && waiting_ >= 128 && broken_ == 0) turn();
     }
+    if (options_.drip) return drip();
     while (open_ > 0 && !(options_.idle && waiting_ == 0)) turn();
     if (options_.idle) return hold();
     report();
@@ -92,6 +96,8 @@ class Load {
     from.sin_family = AF_INET;
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<uint32_t>(i / kPortsPerAddress));
     int on = 1;
+    int small = 4096;
+    if (options_.drip) setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     setsockopt(c.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     bind(c.fd, reinterpret_cast<sockaddr*>(&from), sizeof from);
@@ -184,6 +190,19 @@ class Load {
     return 0;
   }
 
+  // The second as one sweep over all connections.
+  int drip() {
+    std::printf("ready %zu\n", connections_.size());
+    std::fflush(stdout);
+    for (pollfd input{STDIN_FILENO, POLLIN, 0}; poll(&input, 1, 1000) == 0;)
+      for (const auto& c : connections_) {
+        char byte = 0;
+        if (recv(c->fd, &byte, 1, MSG_DONTWAIT) == 1) ++bytes_;
+      }
+    std::printf("%llu bytes\n", static_cast<unsigned long long>(bytes_));
+    return 0;
+  }
+
   void report() {
     const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
     std::sort(times_.begin(), times_.end());
@@ -216,8 +235,8 @@ bool number(std::string_view text, Number& out) {
 bool parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--idle") {
-      options.idle = true;
+    if (name == "--idle" || name == "--drip") {
+      (name == "--idle" ? options.idle : options.drip) = true;
       continue;
     }
     if (++i == argc) return false;
@@ -257,7 +276,7 @@ int main(int argc, char** argv) {
   if (!tollgate::bench::parse(argc, argv, options)) {
     std::fprintf(stderr,
                  "usage: bench_load --to HOST:PORT --path PATH --body FILE [--header LINE]… [--connections N]"
-                 " [--seconds S | --count N] [--idle]\n");
+                 " [--seconds S | --count N] [--idle | --drip]\n");
     return 2;
   }
   rlimit files{};

@@ -1,5 +1,7 @@
 #include "net/connection.h"
 
+#include <netinet/tcp.h>
+
 #include "core/log.h"
 
 namespace tollgate::net {
@@ -17,12 +19,15 @@ constexpr auto kMaxAge = std::chrono::hours(1);
 // that was refused, and behind an answer that came before the end of the body.
 constexpr std::size_t kLingerRefused = 64 * 1024, kLingerUnread = 16 * 1024 * 1024;
 constexpr auto kLingerRefusedTime = std::chrono::seconds(1), kLingerUnreadTime = std::chrono::seconds(2);
+constexpr int kMostUnsent = 64 * 1024;
 thread_local Connection* t_connections = nullptr;
 
 }  // namespace
 
 Connection::Connection(Server& server, Worker& worker, tcp::socket socket, const core::IpAddress& peer)
     : server_(server), worker_(worker), stream_(worker, std::move(socket)), peer_(peer), began_(worker.wheel().now()) {
+  // What the kernel takes of an answer whose reader is slow: without a bound it grows to megabytes a connection.
+  ::setsockopt(stream_.socket().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMostUnsent, sizeof kMostUnsent);
   next_ = t_connections;
   if (next_) next_->previous_ = this;
   t_connections = this;

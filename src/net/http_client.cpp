@@ -73,6 +73,10 @@ struct UpstreamCall::Buffer {
 UpstreamCall::UpstreamCall() : buffer_(std::make_unique<Buffer>()) {}
 UpstreamCall::~UpstreamCall() = default;
 
+void UpstreamCall::release_view() {
+  if (buffer_->begin == buffer_->end) buffer_->lease.release();
+}
+
 void UpstreamCall::cancel() {
   if (stream_) stream_->cancel();
 }

@@ -78,6 +78,8 @@ class UpstreamCall {
   // The next bytes of the body, chunking removed; an empty view is its proper end. The view lives until the next call.
   // Errors: kClosed (reset, or ended before its length), kTimeout with the limit, kCancelled, kInvalid (bad chunking).
   awaitable<CallResult<std::string_view>> read();
+  // The last view is done with: the buffer behind it goes back while something else is waited for.
+  void release_view();
   // Ends a present or later read with kCancelled.
   void cancel();
   // From now on the silence between bytes may be this long.

@@ -18,7 +18,7 @@ constexpr std::int64_t kSampleMs = 50;
 // A body is held once, and once more where it is changed or was unpacked; its parse is short and one at a time.
 constexpr std::int64_t kBodyFactor = 3;
 constexpr std::uint64_t kUnannounced = 1U << 20U;      // a body whose head does not say how long it is
-constexpr std::size_t kMemoryOfRequest = 128U * 1024;  // what a stream with a slow reader holds, kernel included
+constexpr std::size_t kMemoryOfRequest = 128U * 1024;  // what a stream with a slow reader holds, and its body
 constexpr std::size_t kOtherDescriptors = 200;         // database, logs, journal, listeners, management
 
 std::optional<std::size_t> number_in(const char* path) {

@@ -194,6 +194,7 @@ net::awaitable<void> StreamRelay::send_ready() {
   if (outbox_.empty() || (!event_sent_ && !reader_.meaningful() && outbox_.text().size() < kMostHeld)) co_return;
   client_.begin_stream();
   event_sent_ = true;
+  call_->release_view();  // a slow client holds the outbox alone
   std::string_view pieces[] = {outbox_.text()};
   auto sent = co_await request_.exchange.write(pieces);
   core::fault_point("stream.event");
