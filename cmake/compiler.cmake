@@ -38,7 +38,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 # Asio and Beast: no deprecated spellings, no header-only Boost.JSON, std coroutines.
-add_compile_definitions(BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+# A request nests some ten coroutines; the default keeps the memory of two.
+add_compile_definitions(BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE
+  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16)
 
 # Steps at which a test can kill the process (src/core/fault_point.h): never in what is shipped.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
