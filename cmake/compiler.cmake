@@ -38,9 +38,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 # Asio and Beast: no deprecated spellings, no header-only Boost.JSON, std coroutines.
-# A request nests some ten coroutines; the default keeps the memory of two.
-add_compile_definitions(BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE
-  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16)
+add_compile_definitions(BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 
 # Steps at which a test can kill the process (src/core/fault_point.h): never in what is shipped.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
@@ -52,6 +50,9 @@ if(TOLLGATE_SANITIZE)
   add_link_options(-fsanitize=${TOLLGATE_SANITIZE})
   # Asio recycles coroutine frames; without this a use after free of a frame goes unseen.
   add_compile_definitions(BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=0)
+else()
+  # A request nests some ten coroutines; the default keeps the memory of two for the next one.
+  add_compile_definitions(BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16)
 endif()
 if(TOLLGATE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)

@@ -25,9 +25,9 @@ std::string to_json(const NodeHealth& health) {
   return fmt::format(
       R"({{"version":{},"draining":{},"connections":{},"requests":{},"requests_taken":{},"requests_refused":{},"relayed":{},"overloaded":{},"sql_reachable":{},)"
       R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{}}})",
-      core::json_string(health.version), health.draining, health.connections, health.requests, health.taken, health.refused, health.relayed,
-      health.overloaded, money.sql_reachable, money.recovered, journal, held_json(money.wallets),
-      held_json(money.keys), living);
+      core::json_string(health.version), health.draining, health.connections, health.requests, health.taken,
+      health.refused, health.relayed, health.overloaded, money.sql_reachable, money.recovered, journal,
+      held_json(money.wallets), held_json(money.keys), living);
 }
 
 }  // namespace tollgate::app

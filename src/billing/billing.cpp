@@ -53,13 +53,12 @@ Billing::Billing(BillingSettings settings, sql::Pool& main, sql::Pool& log, cons
 core::Result<std::unique_ptr<Billing>> Billing::open(BillingSettings settings, sql::Pool& main, sql::Pool& log,
                                                      const core::Clock& clock) {
   // The journal first: it holds the lock on the directory.
-  auto journal = Journal::open(
-      {.directory = settings.data_dir,
-       .power_safe = settings.power_safe,
-       .keep = settings.journal_keep,
-       .reserve_bytes = settings.reserve_bytes,
-       .max_backlog_bytes = settings.max_backlog_bytes},
-      clock);
+  auto journal = Journal::open({.directory = settings.data_dir,
+                                .power_safe = settings.power_safe,
+                                .keep = settings.journal_keep,
+                                .reserve_bytes = settings.reserve_bytes,
+                                .max_backlog_bytes = settings.max_backlog_bytes},
+                               clock);
   if (!journal) return journal.error();
   auto node = open_node(settings.data_dir);
   if (!node) return node.error();

@@ -237,7 +237,7 @@ void FlushConsumer::run() {
     if (stopping_ && (result == Step::kIdle || std::chrono::steady_clock::now() >= deadline_)) return;
     if (result == Step::kMoved) {
       pause = std::chrono::milliseconds(100);
-      if (rhythm_.count() > 0 && !stopping_) 
+      if (rhythm_.count() > 0 && !stopping_)
         wake_.wait_for(lock, rhythm_, [this] { return stopping_ || !journal_.writable(); });
       continue;
     }

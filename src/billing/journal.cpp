@@ -287,14 +287,12 @@ void Journal::keep_in_memory(std::deque<Operation> group, std::int64_t now) {
       continue;
     }
     auto bytes = operation.size();
-    memory_->rows.push_back({.row = {.seq = next_seq_,
-                                     .prev = last_seq_,
-                                     .at = now,
-                                     .payload = std::move(operation.payload)},
-                             .kind = operation.kind,
-                             .request_id = std::move(operation.request_id),
-                             .done = std::move(operation.done),
-                             .bytes = bytes});
+    memory_->rows.push_back(
+        {.row = {.seq = next_seq_, .prev = last_seq_, .at = now, .payload = std::move(operation.payload)},
+         .kind = operation.kind,
+         .request_id = std::move(operation.request_id),
+         .done = std::move(operation.done),
+         .bytes = bytes});
     last_seq_ = next_seq_++;
   }
   memory_->any = !memory_->rows.empty();

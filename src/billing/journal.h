@@ -1,6 +1,6 @@
-// The journal: holds every charge on disk until the shared database has it, and for a while after. Written by one thread
-// in groups; read by the flush consumers through connections of their own. While the disk takes nothing, rows are
-// numbered all the same and wait in memory, from where the consumers read them.
+// The journal: holds every charge on disk until the shared database has it, and for a while after. Written by one
+// thread in groups; read by the flush consumers through connections of their own. While the disk takes nothing, rows
+// are numbered all the same and wait in memory, from where the consumers read them.
 #pragma once
 #include <array>
 #include <atomic>
@@ -38,8 +38,8 @@ struct JournalSettings {
   bool power_safe = false;                                 // TOLLGATE_JOURNAL_SYNC=power: fsync per group
   std::chrono::milliseconds keep = std::chrono::hours(1);  // TOLLGATE_JOURNAL_KEEP
   std::size_t reserve_bytes = 0;                           // of the disk, given up when it is full
-  std::size_t max_memory_bytes = 64U << 20U;               // rows that are not on disk; from here on nothing is admitted
-  std::size_t max_backlog_bytes = 1U << 30U;               // TOLLGATE_JOURNAL_MAX_MB: rows that are not in SQL
+  std::size_t max_memory_bytes = 64U << 20U;  // rows that are not on disk; from here on nothing is admitted
+  std::size_t max_backlog_bytes = 1U << 30U;  // TOLLGATE_JOURNAL_MAX_MB: rows that are not in SQL
 };
 
 // A reader of its own, one thread at a time; holds no read transaction between two calls.
@@ -86,8 +86,8 @@ class Journal {
   // Rows up to `seq` are in SQL as far as `consumer` goes. Those of all three go when they are older than `keep`.
   void applied(Consumer consumer, std::int64_t seq);
 
-  std::int64_t last_seq() const { return last_seq_; }             // of the last numbered row, 0 without any
-  std::int64_t first_seq_of_start() const { return first_seq_; }  // every record of this process is ≥ this
+  std::int64_t last_seq() const { return last_seq_; }                       // of the last numbered row, 0 without any
+  std::int64_t first_seq_of_start() const { return first_seq_; }            // every record of this process is ≥ this
   std::int64_t last_seq_before_start() const { return last_seq_of_file_; }  // of the processes before this one
   std::size_t queued() const;
   bool writable() const { return writable_; }

@@ -48,8 +48,8 @@ class JournalFile {
   std::string error() const;
   bool refused_for_room() const;  // the last refusal: the disk is full
 
-  // What a full disk needs, in the order that works: the reserve goes first, because a checkpoint and deleting rows both
-  // need room; then rows up to `applied` go, however young. False: nothing was left to gain.
+  // What a full disk needs, in the order that works: the reserve goes first, because a checkpoint and deleting rows
+  // both need room; then rows up to `applied` go, however young. False: nothing was left to gain.
   bool make_room(std::int64_t applied);
   // Puts the reserve back once twice its size is free. From any thread.
   void restore_reserve();

@@ -91,9 +91,10 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
       core::log::warn("ledger: J-OLD: the journal ends at {}, the database has this node's charges up to {}",
                       journal_.last_seq_before_start(), mark->seq);
     if (mark->seq >= journal_.first_seq_of_start())
-      core::log::error("ledger: J-CLOCK: this process numbers its charges from {}, the database has them up to {}: the"
-                       " clock went back and the data directory is an old copy; charges up to that number are lost",
-                       journal_.first_seq_of_start(), mark->seq);
+      core::log::error(
+          "ledger: J-CLOCK: this process numbers its charges from {}, the database has them up to {}: the"
+          " clock went back and the data directory is an old copy; charges up to that number are lost",
+          journal_.first_seq_of_start(), mark->seq);
     undo(attempt);
     // The row may be new: keep it.
     if (auto kept = db.commit(); !kept) return fail(kept.error(), "make the mark");

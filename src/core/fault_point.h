@@ -1,5 +1,5 @@
-// Named steps at which a test can have the process killed, or an operation fail, to see what survives. Only in builds with
-// TOLLGATE_FAULT_POINTS (every preset but release); elsewhere a step is nothing.
+// Named steps at which a test can have the process killed, or an operation fail, to see what survives. Only in builds
+// with TOLLGATE_FAULT_POINTS (every preset but release); elsewhere a step is nothing.
 #pragma once
 #include <string_view>
 

@@ -8,7 +8,6 @@ namespace tollgate::net {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
-using core::Errc;
 
 namespace {
 

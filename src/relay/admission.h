@@ -38,7 +38,8 @@ class Admission {
    public:
     Ticket() = default;
     Ticket(Admission& admission, std::int64_t promised) : admission_(&admission), promised_(promised) {}
-    Ticket(Ticket&& other) noexcept : admission_(std::exchange(other.admission_, nullptr)), promised_(other.promised_) {}
+    Ticket(Ticket&& other) noexcept
+        : admission_(std::exchange(other.admission_, nullptr)), promised_(other.promised_) {}
     Ticket& operator=(Ticket&& other) noexcept {
       std::swap(admission_, other.admission_);
       std::swap(promised_, other.promised_);

@@ -35,7 +35,8 @@ net::Timeouts limits_of(const Channel& channel) {
 }
 
 void fail(ProbeResult& result, RelayError error, std::string message = {}) {
-  result.message = message.empty() ? error.log_text() : std::move(message);
+  if (message.empty()) message = error.log_text();
+  result.message = std::move(message);
   result.error = std::move(error);
 }
 

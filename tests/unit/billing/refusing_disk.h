@@ -1,5 +1,5 @@
-// A disk that takes no more for files named journal.db…, at the level of SQLite's file system layer; the shared database
-// beside it goes on being written.
+// A disk that takes no more for files named journal.db…, at the level of SQLite's file system layer; the shared
+// database beside it goes on being written.
 #pragma once
 #include <sqlite3.h>
 
