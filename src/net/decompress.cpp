@@ -5,6 +5,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <algorithm>
 #include <new>
 
 namespace tollgate::net {
@@ -74,15 +75,23 @@ struct Decompressor::Zstd final : Codec {
   }
   ~Zstd() override { ZSTD_freeDCtx(context); }
   Step decode(std::string_view packed, char* out, std::size_t room, bool& done) override {
-    ZSTD_inBuffer input{packed.data(), packed.size(), 0};
+    // The first byte by itself: a frame that is there whole would be decoded in one pass, by other rules than one that
+    // comes in pieces, and without a look at its window.
+    ZSTD_inBuffer input{packed.data(), begun ? packed.size() : std::min<std::size_t>(packed.size(), 1), 0};
     ZSTD_outBuffer output{out, room, 0};
-    const auto left = ZSTD_decompressStream(context, &output, &input);
+    auto left = ZSTD_decompressStream(context, &output, &input);
+    if (!begun && !packed.empty() && !ZSTD_isError(left)) {
+      begun = true;
+      input.size = packed.size();
+      left = ZSTD_decompressStream(context, &output, &input);
+    }
     done = left == 0;
     if (!ZSTD_isError(left)) return {input.pos, output.pos, nullptr};
     const bool window = ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge;
     return {input.pos, output.pos, window ? kWindow : kCorrupt};
   }
   ZSTD_DCtx* context;
+  bool begun = false;
 };
 
 Decompressor::Decompressor(ContentCoding coding) {

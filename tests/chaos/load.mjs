@@ -22,6 +22,7 @@ export function random(seed) {
 // above what we would estimate, and the completion above what we would count: an interrupted one costs at most as much
 // as the whole.
 const kPromptBase = 5000;
+const kPrompts = 20_000; // many more than are ever under way at once; more would cost more than the balance holds
 const filler = "as many words as it takes to be worth a few units of quota ".repeat(30);
 const kLeastPrompt = 300; // tokens that nobody would count fewer of
 
@@ -96,7 +97,7 @@ export class Load {
       const stream = this.chance() < 0.6;
       const long = !this.brief && stream && this.chance() < 0.3;
       const chunks = long ? 150 + Math.floor(this.chance() * 150) : 1 + Math.floor(this.chance() * 12);
-      const one = { number, stream, prompt: kPromptBase + number, completion: chunks * 20 + 7, whole: false };
+      const one = { number, stream, prompt: kPromptBase + (number % kPrompts), completion: chunks * 20 + 7, whole: false };
       this.asked.push(one);
       const pace = long ? 15 : Math.floor(this.chance() * 8);
       const fault = this.chance() < this.faults ? this.fault(chunks) : "";
@@ -163,9 +164,12 @@ export class Load {
     }
     const known = new Set(this.asked.map((one) => one.id).filter(Boolean));
     const strangers = rows.filter((row) => !known.has(row.request_id));
-    const silent = new Map(this.asked.filter((one) => !one.id && !one.refused).map((one) => [one.prompt, one]));
+    const silent = new Map();
+    for (const one of this.asked)
+      if (!one.id && !one.refused) silent.set(one.prompt, [...(silent.get(one.prompt) ?? []), one]);
     const counts = { whole: 0, cut: 0, free: 0, unseen: 0 };
     for (const one of this.asked) {
+      assert.notEqual(one.status, 403, `request ${one.number} was refused: ${one.error}`);
       assert.ok(!one.hung, `request ${one.number} neither ended nor broke off`);
       if (!one.id) continue;
       const row = byId.get(one.id);
@@ -187,12 +191,11 @@ export class Load {
     }
     // Rows of answers of which not even the head came back.
     for (const row of strangers) {
-      const one = silent.get(row.prompt_tokens);
+      const one = silent.get(row.prompt_tokens)?.pop();
       const guessed = row.prompt_tokens < kPromptBase;
       assert.ok(one || guessed, `a row that nobody asked for: ${JSON.stringify(row)}`);
       if (one) assert.ok(row.quota <= price(one.prompt, one.completion), JSON.stringify(row));
       else assert.ok(row.quota <= price(row.prompt_tokens, 7000), JSON.stringify(row));
-      if (one) silent.delete(row.prompt_tokens);
       ++counts.unseen;
     }
     assert.ok(counts.unseen <= this.asked.filter((one) => !one.id && !one.refused).length);
