@@ -126,9 +126,7 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   if (!answer.valid) co_return dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON");
   if (answer.is_error || answer.is_empty) request.attempts.back().billed = answer.usage;
   if (answer.is_error) {
-    auto error = dialect::read_upstream_error(200, text, secrets_of(request));
-    map_status(request, error);
-    co_return error;
+    co_return dialect::read_upstream_error(200, text, secrets_of(request));
   }
   if (answer.is_empty) co_return dialect::bad_answer("empty_response", "the upstream's answer is empty");
 
@@ -288,6 +286,8 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     failed = co_await relay_stream(request, std::move(call), client);
   else
     failed = co_await relay_plain(request, *call, client);
+  // What was found wrong with a 200 has a status of ours; silence counts as a failure of the network.
+  if (failed && !client.stopped() && failed->code != "\"do_request_failed\"") map_status(request, *failed);
   // Nobody waits for another attempt, and this one was refused.
   if (failed && client.gone()) {
     co_await settle_gone(request, gone_early(request, false));

@@ -27,6 +27,22 @@ describe("error bytes", { timeout: 120_000 }, () => {
     assert.equal(answer.body.toString().replaceAll(answer.headers["x-oneapi-request-id"], "RID"), expected);
   }
 
+  it("a mapped status: of an error answer, and of what was wrong with a 200; a network failure keeps its own", async () => {
+    const status_code_mapping = '{"500":"503","429":"418"}';
+    const mapped = { status_code_mapping, models: "gpt-4.1-nano", name: "mapped", base_url: all.mock.url };
+    await all.admin.channel(mapped);
+    const status = async (text) =>
+      (
+        await post(`${all.gateway.url}/v1/chat/completions`, key, {
+          model: "gpt-4.1-nano",
+          messages: [{ role: "user", content: `[[mock ${text}]]` }],
+        })
+      ).status;
+    assert.equal(await status("status=429"), 418);
+    assert.equal(await status("empty200"), 503);
+    assert.equal(await status("cut_head"), 500);
+  });
+
   it("unknown token", () =>
     same(401, '{"error":{"code":"","message":"无效的令牌 (request id: RID)","type":"new_api_error"}}', { who: "sk-no" }));
 
