@@ -22,7 +22,7 @@ export function random(seed) {
 // above what we would estimate, and the completion above what we would count: an interrupted one costs at most as much
 // as the whole.
 const kPromptBase = 5000;
-const kPrompts = 20_000; // many more than are ever under way at once; more would cost more than the balance holds
+const kPrompts = 4000; // many more than are ever under way at once; more would cost more than the balance holds
 const filler = "as many words as it takes to be worth a few units of quota ".repeat(30);
 const kLeastPrompt = 300; // tokens that nobody would count fewer of
 
