@@ -1,6 +1,8 @@
 #include "dialect/client_json.h"
 
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <memory>
 
 #include "core/json_edit.h"
@@ -136,7 +138,19 @@ std::size_t copy_string(std::string_view text, std::size_t at, std::string& out,
   return at;
 }
 
-// A copy of a valid text that the parser takes: long numbers between quotes, no unpaired surrogates.
+// A number that the parser takes: beyond 64 bits as a double, beyond that as the largest one. Still a number, so that
+// a member that must be something else is refused as with any other.
+void append_number(std::string_view number, std::string& out) {
+  if (std::isinf(std::strtod(std::string(number).c_str(), nullptr))) {
+    if (number[0] == '-') out += '-';
+    out += "1.7976931348623157e308";
+    return;
+  }
+  out += number;
+  if (number.size() > 17 && number.find_first_of(".eE") == std::string_view::npos) out += "e0";
+}
+
+// A copy of a valid text that the parser takes: no number beyond its types, no unpaired surrogates.
 std::string readable_copy(std::string_view text, std::string& fault) {
   std::string out;
   out.reserve(text.size() + 256);
@@ -151,12 +165,7 @@ std::string readable_copy(std::string_view text, std::string& fault) {
     } else if (c == '-' || (c >= '0' && c <= '9')) {
       auto begin = at;
       while (at < text.size() && is_number_character(text[at])) ++at;
-      auto number = text.substr(begin, at - begin);
-      // Too long for 64 bits, or an exponent that may leave the range of a double.
-      bool quoted = number.size() > 17 || number.find_first_of("eE") != std::string_view::npos;
-      if (quoted) out += '"';
-      out += number;
-      if (quoted) out += '"';
+      append_number(text.substr(begin, at - begin), out);
     } else {
       out += c;
       ++at;

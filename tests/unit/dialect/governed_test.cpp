@@ -107,6 +107,10 @@ TEST(BadBody, SaysWhatIsWrong) {
 }
 
 TEST(BadBody, GovernedMembersHaveTheirTypes) {
+  for (auto value : {"1", "1e400", "-1e400", "2e31111111", "99999999999999999999", "true", "[]"})
+    EXPECT_EQ(refusal(R"({"messages":[{"role":"user","content":"a"}],"model":)" + std::string(value) + "}"),
+              "model must be a string")
+        << value;
   for (auto value : {"1e3", "1.5", "1.0", "\"5\"", "true", "[]", "{}", "1e400", "99999999999999999999"})
     for (auto name : {"max_tokens", "max_completion_tokens", "n", "best_of"})
       EXPECT_EQ(refusal(chat(",\"" + std::string(name) + "\":" + value)), std::string(name) + " must be an integer")
