@@ -11,6 +11,7 @@
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
+#include "relay/media_charge.h"
 #include "relay/model_list.h"
 #include "relay/relay.h"
 #include "relay/routes.h"
@@ -114,6 +115,10 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto parsed = dialect::read_openai_request(request.route, request.body);
   if (!parsed) co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + parsed.error().message);
   request.openai = std::move(*parsed);
+  if (request.openai.model.empty()) {
+    request.openai.model = model_without_body(request.exchange.head().path);
+    request.openai.model_added = true;
+  }
   if (!request.openai.respelled.empty()) request.body = request.openai.respelled_body();
   co_return std::nullopt;
 }
@@ -144,7 +149,8 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   auto price = request.snapshot->prices->resolve({.model = request.openai.model,
                                                   .user_group = request.identity->user_group,
                                                   .using_group = request.group,
-                                                  .accept_unset_ratio = request.identity->accept_unset_ratio});
+                                                  .accept_unset_ratio = request.identity->accept_unset_ratio,
+                                                  .image_factor = image_factor(request.openai)});
   if (!price) {
     auto error = gateway_error(400, "model_price_error", price.error().message);
     error.no_retry = true;

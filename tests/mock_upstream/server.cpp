@@ -46,6 +46,11 @@ Asked read_body(std::string_view body) {
   if (document["input"].get(inputs) == simdjson::SUCCESS && inputs.size() > 0 && inputs.at(0).is_string()) {
     asked.inputs = inputs.size();
   }
+  if (document["documents"].get(inputs) == simdjson::SUCCESS) asked.inputs = inputs.size();
+  int64_t n = 1;
+  if (document["n"].get(n) == simdjson::SUCCESS) asked.n = n;
+  if (document["response_format"].get(text) == simdjson::SUCCESS) asked.audio_format = text;
+  if (document["stream_format"].get(text) == simdjson::SUCCESS && text == "sse") asked.stream = true;
   if (document["tools"].at(0)["function"]["name"].get(text) == simdjson::SUCCESS) asked.tool = text;
   return asked;
 }
@@ -282,6 +287,14 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
     asked.kind = Asked::Kind::kEmbedding;
   else if (path.ends_with("/models"))
     asked.kind = Asked::Kind::kModels;
+  else if (path.ends_with("/moderations"))
+    asked.kind = Asked::Kind::kModeration;
+  else if (path.ends_with("/images/generations"))
+    asked.kind = Asked::Kind::kImage;
+  else if (path.ends_with("/audio/speech"))
+    asked.kind = Asked::Kind::kSpeech;
+  else if (path.ends_with("/rerank"))
+    asked.kind = Asked::Kind::kRerank;
   else
     return std::make_shared<Answer>(make_error(404, "mock: no such path " + std::string(path)));
 
@@ -298,7 +311,7 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
   key.push_back(static_cast<char>('0' + static_cast<int>(asked.kind)));
   key.push_back(
       static_cast<char>('0' + (asked.stream ? 1 : 0) + (asked.include_usage ? 2 : 0) + (asked.base64 ? 4 : 0)));
-  key += std::to_string(asked.inputs);
+  key += std::to_string(asked.inputs) + '\n' + std::to_string(asked.n) + '\n' + asked.audio_format;
   if (auto found = cache_.find(key); found != cache_.end()) return found->second;
 
   Scenario scenario;
