@@ -94,6 +94,14 @@ RelayError stopped_error() {
   return error;
 }
 
+// Our disk failed, no channel.
+RelayError upload_lost(const Request& request, std::string_view why) {
+  core::log::error("request {}: {}", request.id, why);
+  auto error = dialect::gateway_error(500, "read_request_body_failed", "the stored upload could not be read");
+  error.no_retry = true;
+  return error;
+}
+
 std::string with_usage(std::string_view body, const billing::Usage& usage) {
   core::JsonEditor editor(body);
   editor.set("usage", dialect::write_openai_usage(usage));
@@ -172,7 +180,10 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   }
 
   core::JsonEditor editor(request.body);
-  if (!channel.pass_body && !request.snapshot->relay.pass_body)
+  std::optional<FormBody> form;
+  if (request.form)
+    form.emplace(*request.form, request.upstream_model);
+  else if (!channel.pass_body && !request.snapshot->relay.pass_body)
     request.system_prompt_changed = rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
                                                         settings.force_stream_option, editor, request.body);
   UpstreamRequestHead head;
@@ -181,7 +192,8 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
                                .route = request.route,
                                .upstream_model = request.upstream_model,
                                .stream = request.openai.stream,
-                               .accept = exchange.header("accept").value_or("")}))
+                               .accept = exchange.header("accept").value_or(""),
+                               .content_type = form ? std::string_view(form->content_type()) : "application/json"}))
     co_return wrong;
   std::vector<std::string_view> pieces;
   if (editor.changed())
@@ -190,6 +202,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     pieces.push_back(request.body);
   auto upstream = head.request();
   upstream.body = pieces;
+  if (form) upstream.source = &*form;
   upstream.verify_tls = settings.verify_tls;
 
   core::fault_point("attempt.prepared");
@@ -215,6 +228,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
       co_return std::nullopt;
     }
     if (client.stopped()) co_return stopped_error();
+    if (form && form->failed()) co_return upload_lost(request, answered.error().message);
     request.attempts.back().limit = answered.error().limit;
     core::log::warn("request {}: channel {}: {}", request.id, channel.id.value, answered.error().message);
     co_return dialect::upstream_unreachable(answered.error().message);

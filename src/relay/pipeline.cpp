@@ -92,8 +92,15 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
   co_return std::nullopt;
 }
 
+bool comes_as_form(const Request& request) {
+  auto takes = find_route(request.exchange.head().path)->takes;
+  return takes == Takes::kForm ||
+         (takes == Takes::kJsonOrForm && net::is_form(request.exchange.header("content-type").value_or("")));
+}
+
 net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto& exchange = request.exchange;
+  if (comes_as_form(request)) co_return co_await read_form(request);
   auto body = co_await exchange.read_body(request.relay.settings.max_body_bytes);
   if (!body) {
     switch (body.error().code) {
@@ -141,6 +148,9 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   request.started = request.relay.clock.steady();
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
 
+  if (request.form)
+    if (auto refused = co_await measure_form(request)) co_return refused;
+
   auto price = request.snapshot->prices->resolve({.model = request.openai.model,
                                                   .user_group = request.identity->user_group,
                                                   .using_group = request.group,
@@ -176,7 +186,8 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
 
 net::awaitable<void> answer_error(Request& request, RelayError error) {
   bool validation = error.status == 400 && request.snapshot && request.snapshot->relay.validation_is_500 &&
-                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"");
+                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"" ||
+                     error.code == "\"count_token_failed\"");
   if (validation) error.status = 500;
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};

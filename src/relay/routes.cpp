@@ -9,6 +9,9 @@ constexpr Route kRoutes[] = {
     {"/v1/chat/completions", OpenAiRoute::kChatCompletions},
     {"/v1/completions", OpenAiRoute::kCompletions},
     {"/v1/embeddings", OpenAiRoute::kEmbeddings},
+    {"/v1/images/edits", OpenAiRoute::kImageEdits, Takes::kJsonOrForm},
+    {"/v1/audio/transcriptions", OpenAiRoute::kTranscriptions, Takes::kForm},
+    {"/v1/audio/translations", OpenAiRoute::kTranslations, Takes::kForm},
 };
 
 }  // namespace

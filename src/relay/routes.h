@@ -7,9 +7,12 @@
 
 namespace tollgate::relay {
 
+enum class Takes { kJson, kForm, kJsonOrForm };
+
 struct Route {
   std::string_view path;
   dialect::OpenAiRoute kind;
+  Takes takes = Takes::kJson;
 };
 
 // All are POST.
