@@ -7,20 +7,16 @@
 
 #include "core/ascii.h"
 #include "dialect/governed.h"
+#include "dialect/request_readers.h"
 
 namespace tollgate::dialect {
 namespace {
 
-constexpr std::int64_t kMostChoices = 128;
 constexpr std::int64_t kPictureBound = 1584;  // tokens that are set aside for a picture
 
 constexpr std::string_view kAudioTypes[] = {"application/ogg", "video/mp4", "video/mpeg", "video/ogg", "video/webm"};
 constexpr std::string_view kImageTypes[] = {"image/gif", "image/heic", "image/jpeg", "image/png", "image/webp"};
 constexpr std::string_view kTextTypes[] = {"application/json", "text/plain"};
-
-void broken(OpenAiRequest& request, std::string text) {
-  if (request.broken_rule.empty()) request.broken_rule = std::move(text);
-}
 
 // The type without its parameters.
 std::string essence(std::string_view type) {
@@ -51,13 +47,13 @@ void check_type(OpenAiRoute route, FormField& field) {
   }
 }
 
-void read_choices(OpenAiRequest& request, const std::string& text) {
+void read_count(OpenAiRequest& request, const std::string& text) {
   std::int64_t number = 0;
   auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || end != text.data() + text.size() || (text.size() > 1 && text[0] == '0') || text[0] == '-')
     return broken(request, "n must be an integer");
   if (fault != std::errc() || number > kMostChoices) return broken(request, "n is invalid");
-  if (number > 0) request.choices = number;
+  if (number > 0) request.image->n = request.choices = number;
 }
 
 void read_stream(OpenAiRequest& request, std::string& text) {
@@ -82,6 +78,7 @@ core::Result<OpenAiRequest> read_form_request(OpenAiRoute route, std::vector<For
   OpenAiRequest request;
   const bool edits = route == OpenAiRoute::kImageEdits;
   bool has_file = false;
+  if (edits) request.image.emplace();
   for (auto& field : fields) {
     if (field.removed) continue;
     check_type(route, field);
@@ -99,14 +96,20 @@ core::Result<OpenAiRequest> read_form_request(OpenAiRoute route, std::vector<For
     } else if (name == "stream") {
       read_stream(request, text);
     } else if (edits && name == "n") {
-      read_choices(request, text);
+      read_count(request, text);
+    } else if (edits && name == "size") {
+      request.image->size = text;
+    } else if (edits && name == "quality") {
+      request.image->quality = text;
     } else if (!edits && name == "response_format" && text.empty()) {
       text = "json";
     }
   }
   if (request.model.empty()) broken(request, "model is required");
   if (!has_file) broken(request, edits ? "image is required" : "file is required");
-  if (edits) request.max_output_tokens = kPictureBound;
+  if (!edits) return request;
+  request.max_output_tokens = kPictureBound;
+  if (request.model == "gpt-image-1" && request.image->quality.empty()) request.image->quality = "standard";
   return request;
 }
 

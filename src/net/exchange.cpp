@@ -209,4 +209,11 @@ void Exchange::abort() {
   connection_.aborted_ = true;
 }
 
+void Exchange::break_off() {
+  // Where the end of the connection is the end of the answer only a reset can tell.
+  if (!chunked_) return abort();
+  answered_ = true;
+  connection_.must_close_ = true;
+}
+
 }  // namespace tollgate::net

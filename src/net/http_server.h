@@ -53,6 +53,8 @@ class Exchange {
   awaitable<core::Result<void>> write(std::span<const std::string_view> pieces);
   awaitable<core::Result<void>> finish(std::span<const std::string_view> last_pieces = {});
   void abort();  // breaks the connection off: the client sees that the answer is not whole
+  // The same behind a started answer whose bytes so far are to arrive: the connection ends without the answer's end.
+  void break_off();
 
   // Sent with every answer of this exchange.
   void add_header(std::string_view name, std::string value);

@@ -67,6 +67,8 @@ class FormBody final : public net::BodySource {
   bool failed_ = false;
 };
 
+// The most of a form that is kept in memory, its fields aside.
+std::uint64_t form_memory(const Request& request);
 // The route's form: reads it, and what gate, price and relay need of it, into the request.
 net::awaitable<std::optional<dialect::RelayError>> read_form(Request& request);
 // The prompt estimate of a route that takes forms, which needs its files. An error when one cannot be measured.

@@ -11,6 +11,7 @@
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
+#include "relay/media_charge.h"
 #include "relay/model_list.h"
 #include "relay/relay.h"
 #include "relay/routes.h"
@@ -121,6 +122,10 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto parsed = dialect::read_openai_request(request.route, request.body);
   if (!parsed) co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + parsed.error().message);
   request.openai = std::move(*parsed);
+  if (request.openai.model.empty()) {
+    request.openai.model = model_without_body(request.exchange.head().path);
+    request.openai.model_added = true;
+  }
   if (!request.openai.respelled.empty()) request.body = request.openai.respelled_body();
   co_return std::nullopt;
 }
@@ -131,6 +136,8 @@ std::optional<RelayError> find_room(Request& request) {
   auto announced = head.framing == net::BodyFraming::kChunked || request.exchange.header("content-encoding")
                        ? std::nullopt
                        : std::optional(head.content_length);
+  // The files of a long form go to disk.
+  if (announced && comes_as_form(request)) announced = std::min(*announced, form_memory(request));
   auto over = request.relay.admission().admit(request.exchange.worker(), announced, request.ticket);
   if (!over) return std::nullopt;
   auto error = gateway_error(503, "overloaded", fmt::format("the gateway is overloaded: {}", to_string(*over)));
@@ -154,7 +161,8 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   auto price = request.snapshot->prices->resolve({.model = request.openai.model,
                                                   .user_group = request.identity->user_group,
                                                   .using_group = request.group,
-                                                  .accept_unset_ratio = request.identity->accept_unset_ratio});
+                                                  .accept_unset_ratio = request.identity->accept_unset_ratio,
+                                                  .image_factor = image_factor(request.openai)});
   if (!price) {
     auto error = gateway_error(400, "model_price_error", price.error().message);
     error.no_retry = true;

@@ -10,6 +10,7 @@
 #include "net/suspend.h"
 #include "relay/form.h"
 #include "relay/request.h"
+#include "relay/routes.h"
 
 namespace tollgate::relay {
 namespace {
@@ -92,6 +93,8 @@ core::Result<std::int64_t> prompt_estimate(const Request& request) {
 
 }  // namespace
 
+std::uint64_t form_memory(const Request& request) { return limits_of(request).memory_bytes; }
+
 net::awaitable<std::optional<RelayError>> read_form(Request& request) {
   auto type = request.exchange.header("content-type").value_or("");
   if (!net::is_form(type)) co_return no_form(request.route, "request Content-Type isn't multipart/form-data");
@@ -115,6 +118,10 @@ net::awaitable<std::optional<RelayError>> read_form(Request& request) {
     if (!fields[i].removed) kept.push_back(std::move(form->parts[i]));
   form->parts = std::move(kept);
   request.form = std::move(form);
+  if (request.openai.model.empty()) {
+    request.openai.model = model_without_body(request.exchange.head().path);
+    request.openai.model_added = true;
+  }
   co_return std::nullopt;
 }
 

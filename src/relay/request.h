@@ -41,6 +41,8 @@ struct EndOfRequest {
   std::int64_t counted_output = 0;    // our own count of what came
   std::int64_t abandoned_output = 0;  // charged besides the prompt when the client left before anything came
   bool content_filtered = false;
+  // What a whole answer without usage counts as, where that is neither estimate nor count: pictures.
+  std::optional<billing::Usage> unreported;
 };
 
 struct Attempt {
