@@ -2,7 +2,7 @@
 
 #include <simdjson.h>
 
-#include "dialect/openai_usage.h"
+#include "dialect/openai_usage_dom.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -36,7 +36,7 @@ void read_rerank(const dom::object& object, OpenAiAnswer& answer) {
   if (!answer.usage && !answer.usage_refused) {
     dom::element tokens;
     if (object["meta"]["tokens"].get(tokens) == simdjson::SUCCESS && tokens.is_object())
-      answer.usage = read_openai_usage(simdjson::minify(tokens), &answer.usage_refused);
+      answer.usage = read_openai_usage(tokens, &answer.usage_refused);
     return;
   }
   if (answer.usage && answer.usage->total_tokens > 0) {
@@ -62,7 +62,7 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
 
   dom::element usage;
   if (object["usage"].get(usage) == simdjson::SUCCESS && usage.is_object())
-    answer.usage = read_openai_usage(simdjson::minify(usage), &answer.usage_refused);
+    answer.usage = read_openai_usage(usage, &answer.usage_refused);
   bool count_text = !answer.usage || answer.usage->completion_tokens == 0;
 
   switch (route) {
