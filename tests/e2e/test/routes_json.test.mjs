@@ -2,6 +2,7 @@
 // what each ending costs; every charge is computed apart from the gateway.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import net from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Account, eventually, rootName, rootPassword, startAll, startGateway, startMock } from "../lib/gateway.mjs";
@@ -217,6 +218,18 @@ describe("JSON routes", { timeout: 240_000 }, () => {
       );
     });
 
+    it("the reservation is that of the characters, 500 tokens at least", async () => {
+      const refused = async (remain_quota, length) => {
+        const token = await all.admin.token({ unlimited_quota: false, remain_quota });
+        const body = { model: "tts-1", input: "é".repeat(length) };
+        const answer = await post(url("audio/speech"), token.key, body);
+        assert.equal(answer.status, 403);
+        return JSON.parse(answer.body).error.message;
+      };
+      assert.match(await refused(3_749, 120), /need quota: ＄0\.007500/);
+      assert.match(await refused(4_499, 600), /need quota: ＄0\.009000/);
+    });
+
     for (const [format, type] of [
       ["mp3", "audio/mpeg"],
       ["opus", "audio/ogg"],
@@ -311,6 +324,18 @@ describe("JSON routes", { timeout: 240_000 }, () => {
       assert.equal(answer.ended, false);
       assert.equal(answer.body.length, 100 * 96);
       await row(answer, { prompt: 100, completion: 50, price: 750, rule: "counted", end: "upstream_reset" });
+    });
+
+    it("S1 a client of HTTP/1.0, to which the end of the connection is the end of the answer, sees a reset", async () => {
+      const body = JSON.stringify({ model: "tts-1", input: spoken("audio_ms=4800 chunks=10 cut_after=5", 100) });
+      const socket = net.connect({ host: "127.0.0.1", port: all.gateway.port });
+      const failed = new Promise((done) => socket.once("error", done).once("end", () => done(undefined)));
+      socket.resume();
+      socket.write(
+        `POST /v1/audio/speech HTTP/1.0\r\nHost: x\r\nContent-Type: application/json\r\n` +
+          `Authorization: Bearer ${key}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      assert.equal((await failed)?.code, "ECONNRESET");
     });
 
     it("S4 S6 an upstream that falls silent", async () => {
