@@ -1,4 +1,4 @@
-// POST /v1/images/generations: what decides the price of a picture (OpenAI API, Images).
+// POST /v1/images/generations, and /v1/images/edits as JSON: what decides the price of a picture (OpenAI API, Images).
 #include "dialect/request_readers.h"
 
 namespace tollgate::dialect {
@@ -34,6 +34,11 @@ void apply_model_rules(OpenAiRequest& request) {
   }
 }
 
+void add_picture(OpenAiRequest& request, const simdjson::dom::element& picture) {
+  auto url = text_of(picture["image_url"]);
+  if (url && url->starts_with("data:")) request.inline_media_bytes += static_cast<std::int64_t>(url->size());
+}
+
 }  // namespace
 
 core::Result<OpenAiRequest> read_image_request(const simdjson::dom::object& body) {
@@ -53,6 +58,11 @@ core::Result<OpenAiRequest> read_image_request(const simdjson::dom::object& body
       visit_strings(value, [&](std::string_view text) {
         if (text.starts_with("data:")) request.inline_media_bytes += static_cast<std::int64_t>(text.size());
       });
+    } else if (key == "images" || key == "mask") {
+      // Of edits: an object a picture.
+      simdjson::dom::array list;
+      if (value.get_array().get(list) != simdjson::SUCCESS) return add_picture(request, value);
+      for (auto picture : list) add_picture(request, picture);
     }
   });
   if (!read) return read.error();

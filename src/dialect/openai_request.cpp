@@ -162,7 +162,8 @@ class Reader {
 core::Result<OpenAiRequest> read_body(OpenAiRoute route, const dom::object& body) {
   switch (route) {
     case OpenAiRoute::kModerations: return read_moderation_request(body);
-    case OpenAiRoute::kImages: return read_image_request(body);
+    case OpenAiRoute::kImages:
+    case OpenAiRoute::kImageEdits: return read_image_request(body);
     case OpenAiRoute::kSpeech: return read_speech_request(body);
     case OpenAiRoute::kRerank: return read_rerank_request(body);
     default: return Reader(route).read(body);
@@ -236,6 +237,7 @@ PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::fu
       if (auto input = text_of(document["input"])) text(*input);
       return parts;
     case OpenAiRoute::kImages:
+    case OpenAiRoute::kImageEdits:
       if (auto prompt = text_of(document["prompt"])) text(*prompt);
       return parts;
     case OpenAiRoute::kRerank: visit_rerank_prompt(document, text); return parts;

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "dialect/openai_answer.h"
 #include "dialect/openai_usage.h"
+#include "dialect/transcript.h"
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/client_side.h"
@@ -100,6 +101,14 @@ RelayError stopped_error() {
   return error;
 }
 
+// Our disk failed, no channel.
+RelayError upload_lost(const Request& request, std::string_view why) {
+  core::log::error("request {}: {}", request.id, why);
+  auto error = dialect::gateway_error(500, "read_request_body_failed", "the stored upload could not be read");
+  error.no_retry = true;
+  return error;
+}
+
 std::string with_usage(std::string_view body, const billing::Usage& usage) {
   core::JsonEditor editor(body);
   editor.set("usage", dialect::write_openai_usage(usage));
@@ -144,7 +153,13 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   auto size = body.text.size();
   body.text.append(64, '\0');
   std::string_view text(body.text.data(), size);
-  auto answer = co_await read_answer(request, text);
+  const bool transcript = is_transcript(request.route);
+  const auto type = call.header("content-type").value_or("");
+  dialect::OpenAiAnswer answer;
+  if (transcript)
+    answer = dialect::read_transcript(type, text);
+  else
+    answer = co_await read_answer(request, text);
   if (!answer.valid) co_return dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON");
   if (answer.is_error || answer.is_empty) request.attempts.back().billed = answer.usage;
   if (answer.is_error) {
@@ -175,7 +190,7 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     replaced = with_usage(text, billed.usage);
   }
   co_await settle(request, end);
-  net::Header headers[] = {{"Content-Type", "application/json"}};
+  net::Header headers[] = {{"Content-Type", transcript ? dialect::transcript_type(type) : "application/json"}};
   auto sent = co_await request.exchange.answer(200, headers, replaced.empty() ? text : std::string_view(replaced));
   core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request.id, sent.error().message);
@@ -199,7 +214,10 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
 
   core::JsonEditor editor(request.body);
   const bool as_it_is = (channel.pass_body || request.snapshot->relay.pass_body) && may_pass_body(request.route);
-  if (!as_it_is)
+  std::optional<FormBody> form;
+  if (request.form)
+    form.emplace(*request.form, as_it_is ? std::string_view() : request.upstream_model);
+  else if (!as_it_is)
     request.system_prompt_changed = rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
                                                         settings.force_stream_option, editor, request.body);
   UpstreamRequestHead head;
@@ -208,7 +226,8 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
                                .route = request.route,
                                .upstream_model = request.upstream_model,
                                .stream = request.openai.stream,
-                               .accept = exchange.header("accept").value_or("")}))
+                               .accept = exchange.header("accept").value_or(""),
+                               .content_type = form ? std::string_view(form->content_type()) : "application/json"}))
     co_return wrong;
   std::vector<std::string_view> pieces;
   if (editor.changed())
@@ -217,6 +236,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     pieces.push_back(request.body);
   auto upstream = head.request();
   upstream.body = pieces;
+  if (form) upstream.source = &*form;
   upstream.verify_tls = settings.verify_tls;
 
   core::fault_point("attempt.prepared");
@@ -242,6 +262,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
       co_return std::nullopt;
     }
     if (client.stopped()) co_return stopped_error();
+    if (form && form->failed()) co_return upload_lost(request, answered.error().message);
     request.attempts.back().limit = answered.error().limit;
     core::log::warn("request {}: channel {}: {}", request.id, channel.id.value, answered.error().message);
     co_return dialect::upstream_unreachable(answered.error().message);
@@ -274,7 +295,8 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   auto type = call->header("content-type").value_or("");
   const bool is_json = type.starts_with("application/json");
   const bool speech = request.route == dialect::OpenAiRoute::kSpeech;
-  bool is_stream = type.starts_with("text/event-stream") || (request.openai.stream && !speech && !is_json);
+  bool is_stream = type.starts_with("text/event-stream") ||
+                   (request.openai.stream && !speech && !is_transcript(request.route) && !is_json);
   if (!is_stream && exchange.started())
     co_return dialect::bad_answer("bad_response_body", "the upstream does not stream");
   std::optional<RelayError> failed;

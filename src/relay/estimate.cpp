@@ -38,6 +38,7 @@ std::int64_t count(dialect::OpenAiRoute route, std::string_view body, const std:
 }  // namespace
 
 std::int64_t prompt_bound(const Request& request) {
+  if (request.estimate) return *request.estimate;
   if (!request.relay.settings.count_tokens) return 0;
   auto media = request.openai.inline_media_bytes;
   auto text = std::max<std::int64_t>(0, static_cast<std::int64_t>(request.body.size()) - media);

@@ -93,8 +93,15 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
   co_return std::nullopt;
 }
 
+bool comes_as_form(const Request& request) {
+  auto takes = find_route(request.exchange.head().path)->takes;
+  return takes == Takes::kForm ||
+         (takes == Takes::kJsonOrForm && net::is_form(request.exchange.header("content-type").value_or("")));
+}
+
 net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto& exchange = request.exchange;
+  if (comes_as_form(request)) co_return co_await read_form(request);
   auto body = co_await exchange.read_body(request.relay.settings.max_body_bytes);
   if (!body) {
     switch (body.error().code) {
@@ -129,6 +136,8 @@ std::optional<RelayError> find_room(Request& request) {
   auto announced = head.framing == net::BodyFraming::kChunked || request.exchange.header("content-encoding")
                        ? std::nullopt
                        : std::optional(head.content_length);
+  // The files of a long form go to disk.
+  if (announced && comes_as_form(request)) announced = std::min(*announced, form_memory(request));
   auto over = request.relay.admission().admit(request.exchange.worker(), announced, request.ticket);
   if (!over) return std::nullopt;
   auto error = gateway_error(503, "overloaded", fmt::format("the gateway is overloaded: {}", to_string(*over)));
@@ -145,6 +154,9 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   if (auto refused = choose_first_channel(request)) co_return refused;
   request.started = request.relay.clock.steady();
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
+
+  if (request.form)
+    if (auto refused = co_await measure_form(request)) co_return refused;
 
   auto price = request.snapshot->prices->resolve({.model = request.openai.model,
                                                   .user_group = request.identity->user_group,
@@ -182,7 +194,8 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
 
 net::awaitable<void> answer_error(Request& request, RelayError error) {
   bool validation = error.status == 400 && request.snapshot && request.snapshot->relay.validation_is_500 &&
-                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"");
+                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"" ||
+                     error.code == "\"count_token_failed\"");
   if (validation) error.status = 500;
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};

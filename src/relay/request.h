@@ -12,6 +12,7 @@
 #include "dialect/openai_error.h"
 #include "dialect/openai_request.h"
 #include "net/http_server.h"
+#include "relay/form.h"
 #include "relay/relay.h"
 
 namespace tollgate::relay {
@@ -71,6 +72,7 @@ struct Request {
 
   dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
   std::string_view body;
+  std::unique_ptr<Form> form;  // in place of the body, where the request came as one
   dialect::OpenAiRequest openai;
   std::string group;  // whose channels and price apply
   billing::Price price;

@@ -20,7 +20,10 @@ constexpr Route kRoutes[] = {
     {"/v1/engines/{model}/embeddings", OpenAiRoute::kEmbeddings},
     {"/v1/moderations", OpenAiRoute::kModerations, "text-moderation-stable"},
     {"/v1/images/generations", OpenAiRoute::kImages, "dall-e"},
+    {"/v1/images/edits", OpenAiRoute::kImageEdits, "", Takes::kJsonOrForm},
     {"/v1/audio/speech", OpenAiRoute::kSpeech, "tts-1"},
+    {"/v1/audio/transcriptions", OpenAiRoute::kTranscriptions, "whisper-1", Takes::kForm},
+    {"/v1/audio/translations", OpenAiRoute::kTranslations, "whisper-1", Takes::kForm},
     {"/v1/rerank", OpenAiRoute::kRerank},
 };
 
@@ -56,6 +59,12 @@ std::string model_without_body(std::string_view path) {
   return is_text ? model : std::string();
 }
 
-bool may_pass_body(OpenAiRoute route) { return route != OpenAiRoute::kEmbeddings && route != OpenAiRoute::kSpeech; }
+bool is_transcript(OpenAiRoute route) {
+  return route == OpenAiRoute::kTranscriptions || route == OpenAiRoute::kTranslations;
+}
+
+bool may_pass_body(OpenAiRoute route) {
+  return route != OpenAiRoute::kEmbeddings && route != OpenAiRoute::kSpeech && !is_transcript(route);
+}
 
 }  // namespace tollgate::relay

@@ -8,11 +8,14 @@
 
 namespace tollgate::relay {
 
+enum class Takes { kJson, kForm, kJsonOrForm };
+
 struct Route {
   std::string_view path;  // {model} stands for one segment
   dialect::OpenAiRoute kind;
   // The model of a body that names none. Where the route wants one of the body it only serves to find a channel.
   std::string_view default_model = {};
+  Takes takes = Takes::kJson;
 };
 
 // All are POST.
@@ -23,6 +26,9 @@ const Route* find_route(std::string_view path);
 // The model for which a channel is looked for when the body names none: of the path, else the route's; "" when neither
 // has one.
 std::string model_without_body(std::string_view path);
+
+// Whether the answer is the words of a recording.
+bool is_transcript(dialect::OpenAiRoute route);
 
 // Whether the option or channel setting that passes bodies on as they are holds on this route.
 bool may_pass_body(dialect::OpenAiRoute route);

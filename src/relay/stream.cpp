@@ -5,11 +5,13 @@
 #include "core/log.h"
 #include "dialect/media_stream.h"
 #include "dialect/openai_stream.h"
+#include "dialect/transcript.h"
 #include "net/sse.h"
 #include "net/worker.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/media_charge.h"
+#include "relay/routes.h"
 #include "relay/secrets.h"
 #include "relay/settle.h"
 
@@ -79,6 +81,7 @@ class Outbox {
 
 // How the events of a route are read.
 std::unique_ptr<dialect::StreamReader> reader_for(const Request& request) {
+  if (is_transcript(request.route)) return std::make_unique<dialect::TranscriptStreamReader>();
   if (request.openai.image) return std::make_unique<dialect::MediaStreamReader>(request.openai.image->n);
   if (request.route == dialect::OpenAiRoute::kSpeech) return std::make_unique<dialect::MediaStreamReader>(1);
   return std::make_unique<dialect::OpenAiStreamReader>(request.openai.include_usage != dialect::IncludeUsage::kFalse);

@@ -42,7 +42,7 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
 
   bearer_ = "Bearer ";
   bearer_ += target.key;
-  headers_ = {{"Content-Type", "application/json"}, {"Authorization", bearer_}};
+  headers_ = {{"Content-Type", target.content_type}, {"Authorization", bearer_}};
   headers_.push_back({"Accept", !target.accept.empty() ? target.accept : target.stream ? "text/event-stream" : "*/*"});
   if (!channel.organization.empty()) headers_.push_back({"OpenAI-Organization", channel.organization});
   // A header value with a line break would begin a header of its own.

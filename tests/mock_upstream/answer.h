@@ -11,7 +11,7 @@ namespace tollgate::mock {
 
 // What a request asked for, as far as the answer depends on it.
 struct Asked {
-  enum class Kind { kChat, kCompletion, kEmbedding, kModels, kModeration, kImage, kSpeech, kRerank };
+  enum class Kind { kChat, kCompletion, kEmbedding, kModels, kModeration, kImage, kSpeech, kRerank, kTranscript };
   Kind kind = Kind::kChat;
   std::string model = "mock-model";
   std::string tool = "lookup";
@@ -21,7 +21,8 @@ struct Asked {
   bool base64 = false;
   size_t inputs = 1;                 // texts to embed or to judge, documents to rank
   int64_t n = 1;                     // pictures
-  std::string audio_format = "mp3";  // of speech
+  std::string audio_format = "mp3";  // of speech; response_format of transcriptions
+  bool edits = false;                // of pictures
 };
 
 // One answer, made once and then only written: the bytes of the head and the body, and where each write ends.

@@ -27,6 +27,8 @@ std::string usage_json(const Scenario& s);
 
 // Moderations, pictures, speech and rerank: media_answer.cpp.
 Answer media_answer(const Scenario& s, const Asked& asked, const std::string& recordings);
+// Transcriptions and translations: form_answer.cpp.
+Answer transcript_answer(const Scenario& s, const Asked& asked);
 bool read_whole(const std::string& path, std::string& out);
 
 }  // namespace tollgate::mock

@@ -56,9 +56,10 @@ Answer image_stream(const Scenario& s, const Asked& asked) {
     payloads.push_back("{\"type\":" + json_string(name) + ",\"b64_json\":" + json_string(picture(s)) +
                        ",\"created_at\":" + std::string(kCreated) + rest + "}");
   };
-  for (int i = 0; i < s.chunks; ++i) add("image_generation.partial_image", ",\"partial_image_index\":" + number(i));
+  const std::string family = asked.edits ? "image_edit" : "image_generation";
+  for (int i = 0; i < s.chunks; ++i) add(family + ".partial_image", ",\"partial_image_index\":" + number(i));
   for (int64_t i = 0; !s.no_finish && i < asked.n; ++i)
-    add("image_generation.completed", s.usage ? ",\"usage\":" + media_usage(s) : "");
+    add(family + ".completed", s.usage ? ",\"usage\":" + media_usage(s) : "");
   return stream_answer(s, payloads, names);
 }
 
@@ -124,6 +125,7 @@ Answer media_answer(const Scenario& s, const Asked& asked, const std::string& re
     case Asked::Kind::kImage:
       if (asked.stream && !s.json_on_stream) return image_stream(s, asked);
       return plain_answer(s, image_body(s, asked));
+    case Asked::Kind::kTranscript: return transcript_answer(s, asked);
     default: break;
   }
   auto parts = parts_of(audio(s, asked, recordings), std::max(1, s.chunks));

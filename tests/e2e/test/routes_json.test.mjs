@@ -326,18 +326,6 @@ describe("JSON routes", { timeout: 240_000 }, () => {
       await row(answer, { prompt: 100, completion: 50, price: 750, rule: "counted", end: "upstream_reset" });
     });
 
-    it("S1 a client of HTTP/1.0, to which the end of the connection is the end of the answer, sees a reset", async () => {
-      const body = JSON.stringify({ model: "tts-1", input: spoken("audio_ms=4800 chunks=10 cut_after=5", 100) });
-      const socket = net.connect({ host: "127.0.0.1", port: all.gateway.port });
-      const failed = new Promise((done) => socket.once("error", done).once("end", () => done(undefined)));
-      socket.resume();
-      socket.write(
-        `POST /v1/audio/speech HTTP/1.0\r\nHost: x\r\nContent-Type: application/json\r\n` +
-          `Authorization: Bearer ${key}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-      );
-      assert.equal((await failed)?.code, "ECONNRESET");
-    });
-
     it("S4 S6 an upstream that falls silent", async () => {
       await all.admin.channel({
         name: "silent",
@@ -357,6 +345,20 @@ describe("JSON routes", { timeout: 240_000 }, () => {
         end: "idle_timeout",
       });
       assert.equal(found.other.time_limit, "gap");
+    });
+
+    it("S1 a client of HTTP/1.0, to which the end of the connection is the end of the answer, sees a reset", async () => {
+      // The reset comes a second behind the audio: together with data Node takes it for an end.
+      const body = JSON.stringify({ model: "voice-1", input: spoken("audio_ms=2400 chunks=2 stall_after=1", 60) });
+      const socket = net.connect({ host: "127.0.0.1", port: all.gateway.port });
+      const failed = new Promise((done) => socket.once("error", done).once("end", () => done(undefined)));
+      let text = "";
+      socket.on("data", (part) => (text += part.toString("latin1")));
+      socket.write(
+        `POST /v1/audio/speech HTTP/1.0\r\nHost: x\r\nContent-Type: application/json\r\n` +
+          `Authorization: Bearer ${key}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      assert.equal((await failed)?.code, "ECONNRESET", text.slice(0, 1000));
     });
 
     it("S5 a client that takes nothing holds the upstream back", async () => {
@@ -498,6 +500,23 @@ describe("JSON routes", { timeout: 240_000 }, () => {
       assert.equal((await upstream()).body, text.replace(JSON.stringify(model), '"other"'), path);
       const found = await all.admin.row(answer.headers["x-oneapi-request-id"]);
       assert.equal(JSON.parse(found.other).upstream_model_name, "other");
+    }
+  });
+
+  it("bodies that break a rule are 500 where the option says so", async () => {
+    await all.admin.option("tg.validation_status", "500");
+    try {
+      for (const [path, body] of [
+        ["moderations", {}],
+        ["images/generations", { prompt: "x" }],
+        ["audio/speech", { input: "x" }],
+        ["rerank", { model: "rank-1", query: "x", documents: [] }],
+      ]) {
+        const answer = await ask(path, body);
+        assert.deepEqual([answer.status, JSON.parse(answer.body).error.code], [500, "invalid_request"], path);
+      }
+    } finally {
+      await all.admin.option("tg.validation_status", "400");
     }
   });
 
