@@ -7,6 +7,7 @@ using dialect::OpenAiRoute;
 
 constexpr Route kRoutes[] = {
     {"/v1/chat/completions", OpenAiRoute::kChatCompletions},
+    {"/pg/chat/completions", OpenAiRoute::kChatCompletions},
     {"/v1/completions", OpenAiRoute::kCompletions},
     {"/v1/embeddings", OpenAiRoute::kEmbeddings},
 };

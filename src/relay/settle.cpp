@@ -11,6 +11,7 @@
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/estimate.h"
+#include "relay/model_limit.h"
 
 namespace tollgate::relay {
 
@@ -172,6 +173,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
 }
 
 net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
+  record_model_success(request);  // before the client can ask again
   std::int64_t estimate = 0;
   if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
   auto record = make_record(request, end, estimate);

@@ -43,7 +43,7 @@ TEST(Credentials, OfOtherClientsCountOnTheirRoutesOnly) {
 TEST(Credentials, OfWebSocketClientsReplaceAuthorization) {
   EXPECT_EQ(find("/v1/realtime", {{"sec-websocket-protocol", "realtime, openai-insecure-api-key.sk-w, beta"}}).key,
             "w");
-  EXPECT_EQ(find("/v1/realtime", {{"authorization", "sk-a"}, {"sec-websocket-protocol", "realtime"}}).key, "realtime");
+  EXPECT_EQ(find("/v1/realtime", {{"authorization", "sk-a"}, {"sec-websocket-protocol", "realtime"}}).key, "a");
 }
 
 }  // namespace tollgate::relay
