@@ -87,7 +87,7 @@ net::awaitable<void> Web::handle(net::Exchange& exchange) {
     exchange.add_header("Access-Control-Allow-Origin", "*");
     if (head.method == "OPTIONS") return answer_preflight(exchange);
   }
-  if (relayed) return handle_relay(exchange);
+  if (relayed) return relay::is_billing_info(head.path) ? handle_billing_info(exchange) : relay_.handle(exchange);
   if (api::Api::owns(head.path)) return handle_api(exchange);
   return handle_other(exchange);
 }
@@ -120,10 +120,9 @@ net::awaitable<bool> Web::within(net::Exchange& exchange, std::string_view mark,
   co_return false;
 }
 
-net::awaitable<void> Web::handle_relay(net::Exchange& exchange) {
-  // These tell about money, so guessing keys there is held back like at the management API.
-  if (relay::is_billing_info(exchange.head().path) && !co_await within(exchange, "GA", settings_.api_limit)) co_return;
-  co_await relay_.handle(exchange);
+// It tells about money, so guessing keys there is held back as at the management API.
+net::awaitable<void> Web::handle_billing_info(net::Exchange& exchange) {
+  if (co_await within(exchange, "GA", settings_.api_limit)) co_await relay_.handle(exchange);
 }
 
 net::awaitable<void> Web::handle_api(net::Exchange& exchange) {

@@ -49,7 +49,7 @@ class Web {
   void add_names(net::Exchange& exchange);  // request id and version, in the answer's head
   // Whether the client's address is within the limit; a refusal is answered.
   net::awaitable<bool> within(net::Exchange& exchange, std::string_view mark, Limit limit);
-  net::awaitable<void> handle_relay(net::Exchange& exchange);
+  net::awaitable<void> handle_billing_info(net::Exchange& exchange);
   net::awaitable<void> handle_api(net::Exchange& exchange);
   net::awaitable<void> handle_other(net::Exchange& exchange);
 

@@ -68,7 +68,6 @@ const ModelLimits::Counts& ModelLimits::of_group(std::string_view group) const {
 
 net::awaitable<std::optional<RelayError>> check_model_limit(Request& request) {
   const auto& limits = request.snapshot->relay.model_limits;
-  if (!limits.enabled) co_return std::nullopt;
   const auto& counts = limits.of_group(group_of(request));
   const auto seconds = limits.minutes * 60;
 

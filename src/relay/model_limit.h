@@ -30,8 +30,8 @@ struct ModelLimits {
   const Counts& of_group(std::string_view group) const;
 };
 
-// Behind the gate: counts the request, or refuses it with 429. The answer's head gets the x-ratelimit fields either
-// way.
+// Behind the gate, while the limits are on: counts the request, or refuses it with 429. The answer's head gets the
+// x-ratelimit fields either way.
 net::awaitable<std::optional<dialect::RelayError>> check_model_limit(Request& request);
 // At the end of a request that is charged: its answer has a status below 400.
 void record_model_success(Request& request);

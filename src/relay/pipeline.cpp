@@ -139,7 +139,8 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   if (auto refused = find_room(request)) co_return refused;
   if (!request.playground) {
     if (auto refused = co_await pass_gate(request)) co_return refused;
-    if (auto refused = co_await check_model_limit(request)) co_return refused;
+    if (request.snapshot->relay.model_limits.enabled)
+      if (auto refused = co_await check_model_limit(request)) co_return refused;
   }
   if (auto refused = co_await read_request(request)) co_return refused;
   if (request.playground)
@@ -268,13 +269,15 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   exchange.add_header("X-New-Api-Version", settings.version);
 
   const auto& head = exchange.head();
-  const auto* key_route = find_key_route(head.method, head.path);
-  if ((!key_route || key_route->checks_load) && co_await refuse_for_load(request)) co_return;
+  const auto* route = head.method == "POST" ? find_route(head.path) : nullptr;
+  const auto* key_route = route ? nullptr : find_key_route(head.method, head.path);
+  if (route || key_route->checks_load)
+    if (auto what = find_overload(request)) co_return co_await answer_overload(request, *what);
   if (key_route) {
     if (auto refused = co_await pass_gate(request)) co_return co_await answer_error(request, std::move(*refused));
     co_return co_await key_route->answer(request);
   }
-  request.route = find_route(head.path)->kind;
+  request.route = route->kind;
   request.playground = is_playground(head.path);
   if (request.playground && co_await refuse_session(request)) co_return;
   auto failed = co_await admit(request);

@@ -156,14 +156,14 @@ int SystemLoad::disk() const {
   return percent(used, used + static_cast<double>(disk.f_bavail));
 }
 
-net::awaitable<bool> refuse_for_load(Request& request) {
-  const auto& thresholds = request.snapshot->relay.load;
-  if (!thresholds.enabled) co_return false;
-  auto what = overloaded(request.relay.load.current(), thresholds);
-  if (!what) co_return false;
-  net::Header headers[] = {{"Content-Type", "application/json; charset=utf-8"}, {"Retry-After", kRetryAfter}};
-  co_await request.exchange.answer(503, headers, overload_body(*what, request.exchange.head().path));
-  co_return true;
+std::optional<Overloaded> find_overload(const Request& request) {
+  return overloaded(request.relay.load.current(), request.snapshot->relay.load);
+}
+
+net::awaitable<void> answer_overload(Request& request, Overloaded what) {
+  static constexpr net::Header kHeaders[] = {{"Content-Type", "application/json; charset=utf-8"},
+                                             {"Retry-After", kRetryAfter}};
+  co_await request.exchange.answer(503, kHeaders, overload_body(what, request.exchange.head().path));
 }
 
 }  // namespace tollgate::relay

@@ -75,7 +75,8 @@ class SystemLoad {
   std::thread thread_;
 };
 
-// Before the key is looked at. True: the request was refused and answered.
-net::awaitable<bool> refuse_for_load(Request& request);
+// Before the key is looked at.
+std::optional<Overloaded> find_overload(const Request& request);
+net::awaitable<void> answer_overload(Request& request, Overloaded what);
 
 }  // namespace tollgate::relay
