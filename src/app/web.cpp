@@ -18,7 +18,9 @@ constexpr std::size_t kApiBody = 4U << 20U;
 constexpr std::size_t kLoginBody = 16U << 10U;  // of routes that anybody may call
 
 // Model names may hold a slash; nothing else that is looked up by a path may.
-bool may_hold_encoded_slash(std::string_view path) { return path.starts_with("/v1/models/"); }
+bool may_hold_encoded_slash(std::string_view path) {
+  return path.starts_with("/v1/models/") || path.starts_with("/v1/engines/");
+}
 
 net::awaitable<void> refuse_encoded_slash(net::Exchange& exchange) {
   co_await answer_text(exchange, 400, "application/json; charset=utf-8",

@@ -16,6 +16,7 @@
 #include "relay/identity_cache.h"
 #include "relay/playground.h"
 #include "relay/snapshot.h"
+#include "relay/spool.h"
 #include "relay/system_load.h"
 
 namespace tollgate::relay {
@@ -93,6 +94,7 @@ class Relay {
   core::ThreadPool& cpu_threads;
   core::RateLimits& limits;
   const core::Clock& clock;
+  Spool spool;                 // long uploads
   SystemLoad load;             // of the machine; whoever runs the relay starts it
   SessionCheck session_check;  // set before the first request
 
