@@ -147,6 +147,21 @@ std::optional<RelayError> find_room(Request& request) {
   return error;
 }
 
+// For the group the request runs in now.
+std::optional<RelayError> find_price(Request& request) {
+  auto price = request.snapshot->prices->resolve({.model = request.openai.model,
+                                                  .user_group = request.identity->user_group,
+                                                  .using_group = request.group,
+                                                  .accept_unset_ratio = request.identity->accept_unset_ratio});
+  if (!price) {
+    auto error = gateway_error(400, "model_price_error", price.error().message);
+    error.no_retry = true;
+    return error;
+  }
+  request.price = *price;
+  return std::nullopt;
+}
+
 // Everything before the first attempt.
 net::awaitable<std::optional<RelayError>> admit(Request& request) {
   if (auto refused = find_room(request)) co_return refused;
@@ -156,25 +171,27 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   request.started = request.relay.clock.steady();
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
 
-  auto price = request.snapshot->prices->resolve({.model = request.openai.model,
-                                                  .user_group = request.identity->user_group,
-                                                  .using_group = request.group,
-                                                  .accept_unset_ratio = request.identity->accept_unset_ratio});
-  if (!price) {
-    auto error = gateway_error(400, "model_price_error", price.error().message);
-    error.no_retry = true;
-    co_return error;
-  }
-  request.price = *price;
+  if (auto refused = find_price(request)) co_return refused;
+  auto refused = co_await reserve(request);
+  co_return refused;
+}
+
+// The next channel, and the price of its group when that is another one.
+net::awaitable<std::optional<RelayError>> move_on(Request& request) {
+  const auto group = request.group;
+  if (auto none = choose_next_channel(request)) co_return none;
+  if (request.group == group) co_return std::nullopt;
+  const bool was_free = request.price.free;
+  if (auto none = find_price(request)) co_return none;
+  if (!was_free || request.price.free) co_return std::nullopt;
   auto refused = co_await reserve(request);
   co_return refused;
 }
 
 net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
-  const int retries = request.snapshot->relay.retry_times;
-  for (int retry = 0;; ++retry) {
-    if (retry > 0) {
-      if (auto none = choose_next_channel(request, retry)) co_return none;
+  for (bool first = true;; first = false) {
+    if (!first) {
+      if (auto none = co_await move_on(request)) co_return none;
     }
     request.attempts.push_back({request.channel->id, 200});
     auto failed = prepare_channel(request);
@@ -185,7 +202,7 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     log_failure(request, *failed);
     if (calls_for_disabling(request.snapshot->relay, *request.channel, *failed))
       request.relay.health.report(fault_of(*request.channel, request.key, *failed));
-    if (request.exchange.client_gone() || !should_retry(request, *failed, retries - retry)) co_return failed;
+    if (request.exchange.client_gone() || !should_retry(request, *failed) || !count_attempt(request)) co_return failed;
   }
 }
 
@@ -231,7 +248,6 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .counters = {},
                                                        .snapshot = nullptr,
                                                        .buffers = {},
-                                                       .polling = {},
                                                        .journal_told = false,
                                                        .clients = nullptr}));
 }

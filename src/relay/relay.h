@@ -74,10 +74,9 @@ class Relay {
     core::FastRandom random;
     RelayCounters counters;
     std::shared_ptr<const Snapshot> snapshot;
-    std::vector<std::string> buffers;                       // lent to streams while they have something to send
-    std::unordered_map<std::int64_t, std::size_t> polling;  // next key of channels with several keys
-    bool journal_told = false;                              // the journal is woken at the end of this turn
-    ClientSide* clients = nullptr;                          // of the attempts that run
+    std::vector<std::string> buffers;  // lent to streams while they have something to send
+    bool journal_told = false;         // the journal is woken at the end of this turn
+    ClientSide* clients = nullptr;     // of the attempts that run
   };
   Local& local(const net::Worker& worker);
 

@@ -12,6 +12,7 @@
 #include "dialect/openai_error.h"
 #include "dialect/openai_request.h"
 #include "net/http_server.h"
+#include "relay/auto_groups.h"
 #include "relay/relay.h"
 
 namespace tollgate::relay {
@@ -70,12 +71,14 @@ struct Request {
   dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
   std::string_view body;
   dialect::OpenAiRequest openai;
-  std::string group;  // whose channels and price apply
+  std::string asked_group;  // of the key or its user; may be "auto"
+  std::string group;        // whose channels and price apply
   billing::Price price;
   std::optional<std::int64_t> estimate;  // of the prompt, once somebody needed it
   std::optional<billing::Reservation> reservation;
   bool waited = false;  // for a slice: the client may have left meanwhile
 
+  AttemptCounter counter;
   const Channel* channel = nullptr;
   ChannelKey key;
   std::string upstream_model;  // after mapping

@@ -31,6 +31,9 @@ struct ChannelKey {
   int index = 0;
 };
 
+// Of several keys: which one serves a request.
+enum class KeyChoice { kFirst, kRandom, kPolling };
+
 // A channel as the relay uses it: its texts parsed once.
 struct Channel {
   core::ChannelId id;
@@ -42,8 +45,10 @@ struct Channel {
   std::string_view not_built;  // what this build lacks to use it; then it is not enabled either
   bool auto_ban = false;
   bool several_keys = false;
-  bool polling = false;          // of several keys: one after the other instead of at random
-  std::vector<ChannelKey> keys;  // those that are not disabled
+  KeyChoice key_choice = KeyChoice::kFirst;
+  std::vector<ChannelKey> keys;  // those that are not disabled, by their index
+  std::size_t all_keys = 0;
+  std::shared_ptr<std::atomic<std::uint32_t>> next_key;  // kPolling: index at which the search begins; outlives reloads
   std::map<std::string, std::string, std::less<>> model_mapping;
   bool mapping_broken = false;  // the text does not parse: each use is an error
   std::map<int, int> status_mapping;
