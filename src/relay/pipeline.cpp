@@ -1,6 +1,9 @@
 // One request from its key to its charge: the stages in their order.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/log.h"
 #include "core/mask.h"
 #include "core/request_id.h"
@@ -15,7 +18,9 @@
 #include "relay/relay.h"
 #include "relay/routes.h"
 #include "relay/routing.h"
+#include "relay/sensitive_words.h"
 #include "relay/settle.h"
+#include "relay/violation_fee.h"
 
 namespace tollgate::relay {
 namespace {
@@ -156,6 +161,8 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   request.started = request.relay.clock.steady();
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
 
+  if (request.snapshot->relay.sensitive_words)
+    if (auto refused = co_await check_words(request)) co_return refused;
   if (auto refused = find_price(request)) co_return refused;
   auto refused = co_await reserve(request);
   co_return refused;
@@ -182,6 +189,7 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     auto failed = prepare_channel(request);
     if (!failed) failed = co_await attempt(request);
     if (!failed) co_return std::nullopt;
+    mark_violation(*failed);
     request.attempts.back().status = failed->status;
     request.local.counters.failed_attempts.fetch_add(1, std::memory_order_relaxed);
     log_failure(request, *failed);
@@ -191,9 +199,13 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
   }
 }
 
+// What a client got wrong: 500 in the compatible product, and here where the options say so.
+constexpr std::array<std::string_view, 4> kValidationCodes{"\"invalid_request\"", "\"sensitive_words_detected\"",
+                                                           "\"model_price_error\"", "\"count_token_failed\""};
+
 net::awaitable<void> answer_error(Request& request, RelayError error) {
   bool validation = error.status == 400 && request.snapshot && request.snapshot->relay.validation_is_500 &&
-                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"");
+                    std::ranges::find(kValidationCodes, error.code) != kValidationCodes.end();
   if (validation) error.status = 500;
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};
@@ -282,6 +294,7 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   request.route = route->kind;
   auto failed = co_await admit(request);
   if (!failed) failed = co_await run_attempts(request);
+  if (failed) co_await charge_violation(request, *failed);
   request.reservation.reset();
   if (!failed) co_return;
   core::log::info("request {}: {} {}{}{}", request.id, failed->status, core::mask_sensitive(failed->log_text()),

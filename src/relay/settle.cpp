@@ -119,7 +119,9 @@ std::string other_json(const Request& request, const EndOfRequest& end, const Bi
   return out + "}";
 }
 
-model::LogRow common_row(const Request& request, model::LogType type) {
+}  // namespace
+
+model::LogRow log_row_of(const Request& request, model::LogType type) {
   const auto& identity = *request.identity;
   model::LogRow row;
   row.user_id = identity.user;
@@ -137,8 +139,6 @@ model::LogRow common_row(const Request& request, model::LogType type) {
   row.request_id = request.id;
   return row;
 }
-
-}  // namespace
 
 billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate) {
   auto billed = rule_of(end, prompt_estimate);
@@ -161,7 +161,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   record.counts_use = charge.prompt_tokens + charge.completion_tokens != 0;
   record.write_log = request.snapshot->relay.log_consume;
   record.export_data = request.snapshot->relay.data_export && record.write_log;
-  record.log = common_row(request, model::LogType::kConsume);
+  record.log = log_row_of(request, model::LogType::kConsume);
   record.log.quota = charge.quota;
   record.log.prompt_tokens = charge.prompt_tokens;
   record.log.completion_tokens = charge.completion_tokens;
@@ -171,12 +171,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   return record;
 }
 
-net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
-  std::int64_t estimate = 0;
-  if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
-  auto record = make_record(request, end, estimate);
-  request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
-  core::fault_point("settle.priced");
+net::awaitable<void> charge(Request& request, billing::SettleRecord record) {
   auto reservation = std::move(*request.reservation);
   request.reservation.reset();
   auto committed = co_await net::suspend<billing::Committed>([&](auto done) {
@@ -193,10 +188,19 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
     core::log::error("request {}: its charge could not be journaled", request.id);
 }
 
+net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
+  std::int64_t estimate = 0;
+  if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
+  auto record = make_record(request, end, estimate);
+  request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
+  core::fault_point("settle.priced");
+  co_await charge(request, std::move(record));
+}
+
 void log_failure(Request& request, const dialect::RelayError& error) {
   if (!request.relay.settings.error_log || !request.identity) return;
   billing::LogRecord record;
-  record.log = common_row(request, model::LogType::kError);
+  record.log = log_row_of(request, model::LogType::kError);
   // Of the attempts alone, and the group as the key has it: "auto" stays "auto".
   record.log.use_time = millis(request.relay.clock.steady() - request.started) / 1000;
   const auto& asked = request.identity->token.group;

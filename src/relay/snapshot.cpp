@@ -211,6 +211,12 @@ RelayOptions read_options(const core::Options& options) {
   out.usd_exchange_rate = options.real("USDExchangeRate");
   out.currency_symbol = options.text("general_setting.custom_currency_symbol");
   out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
+  if (options.boolean("CheckSensitiveEnabled") && options.boolean("CheckSensitiveOnPromptEnabled")) {
+    auto words = std::make_shared<const core::WordFinder>(keywords(options.text("SensitiveWords")));
+    if (!words->empty()) out.sensitive_words = std::move(words);
+  }
+  if (options.boolean("grok.violation_deduction_enabled"))
+    out.violation_fee = options.real("grok.violation_deduction_amount");
   out.validation_is_500 = options.text("tg.validation_status") == "500";
   out.pass_body = options.boolean("global.pass_through_request_enabled");
   if (options.boolean("general_setting.ping_interval_enabled"))

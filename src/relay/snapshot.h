@@ -17,6 +17,7 @@
 #include "core/option_table.h"
 #include "core/result.h"
 #include "core/types.h"
+#include "core/word_finder.h"
 #include "net/http_client.h"
 #include "net/url.h"
 #include "provider/provider.h"
@@ -87,6 +88,8 @@ struct RelayOptions {
   std::string currency_symbol;
   double currency_rate = 1;
   bool validation_is_500 = false;
+  std::shared_ptr<const core::WordFinder> sensitive_words;  // null: prompts are not searched
+  double violation_fee = 0;                                 // dollars; 0: none
   bool pass_body = false;
   std::optional<std::chrono::milliseconds> ping_interval;  // of keep-alives, instead of the variables
 };
