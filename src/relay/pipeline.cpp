@@ -157,6 +157,7 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   if (auto refused = find_room(request)) co_return refused;
   if (auto refused = co_await pass_gate(request)) co_return refused;
   if (auto refused = co_await read_request(request)) co_return refused;
+  if (request.snapshot->relay.affinity) co_await find_affinity(request);
   if (auto refused = choose_first_channel(request)) co_return refused;
   request.started = request.relay.clock.steady();
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
@@ -237,6 +238,8 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
       sql_threads(sql_threads_in),
       cpu_threads(cpu_threads_in),
       clock(clock_in),
+      affinity_channels(std::make_unique<AffinityMemory>(clock_in)),
+      affinity_usages(clock_in),
       workers_(std::move(workers)),
       admission_(settings.limits) {
   for (std::size_t i = 0; i < workers_.size(); ++i)
@@ -245,6 +248,7 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .counters = {},
                                                        .snapshot = nullptr,
                                                        .buffers = {},
+                                                       .affinity_models = {},
                                                        .journal_told = false,
                                                        .clients = nullptr}));
 }
@@ -296,7 +300,7 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   if (!failed) failed = co_await run_attempts(request);
   if (failed) co_await charge_violation(request, *failed);
   request.reservation.reset();
-  if (!failed) co_return;
+  if (!failed) co_return remember_channel(request);
   core::log::info("request {}: {} {}{}{}", request.id, failed->status, core::mask_sensitive(failed->log_text()),
                   failed->detail.empty() ? "" : "; ", core::mask_sensitive(failed->detail));
   co_await answer_error(request, std::move(*failed));

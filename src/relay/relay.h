@@ -12,6 +12,8 @@
 #include "dialect/openai_error.h"
 #include "net/http_server.h"
 #include "relay/admission.h"
+#include "relay/affinity_rules.h"
+#include "relay/affinity_store.h"
 #include "relay/identity_cache.h"
 #include "relay/snapshot.h"
 
@@ -75,8 +77,9 @@ class Relay {
     RelayCounters counters;
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<std::string> buffers;  // lent to streams while they have something to send
-    bool journal_told = false;         // the journal is woken at the end of this turn
-    ClientSide* clients = nullptr;     // of the attempts that run
+    AffinityModels affinity_models;
+    bool journal_told = false;      // the journal is woken at the end of this turn
+    ClientSide* clients = nullptr;  // of the attempts that run
   };
   Local& local(const net::Worker& worker);
 
@@ -88,6 +91,8 @@ class Relay {
   core::ThreadPool& sql_threads;
   core::ThreadPool& cpu_threads;
   const core::Clock& clock;
+  const std::unique_ptr<AffinityChannels> affinity_channels;
+  AffinityUsages affinity_usages;
 
  private:
   std::vector<net::Worker*> workers_;

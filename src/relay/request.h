@@ -12,6 +12,7 @@
 #include "dialect/openai_error.h"
 #include "dialect/openai_request.h"
 #include "net/http_server.h"
+#include "relay/affinity.h"
 #include "relay/auto_groups.h"
 #include "relay/relay.h"
 
@@ -78,6 +79,7 @@ struct Request {
   std::optional<billing::Reservation> reservation;
   bool waited = false;  // for a slice: the client may have left meanwhile
 
+  std::unique_ptr<Affinity> affinity;  // a rule applies
   AttemptCounter counter;
   const Channel* channel = nullptr;
   ChannelKey key;

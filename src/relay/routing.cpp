@@ -104,6 +104,7 @@ std::optional<RelayError> choose_first_channel(Request& request) {
       return gate_error(403, "该令牌无权访问模型 " + model);
   }
   if (model.empty()) return gate_error(400, "未指定模型名称，模型名称不能为空");
+  if (use_affinity(request)) return std::nullopt;
   if (without_auto_groups(request))
     return gate_error(
         503, "获取分组 auto(auto) 下模型 " + model + " 的可用渠道失败（distributor）: auto groups is not enabled",
@@ -136,6 +137,7 @@ std::optional<RelayError> choose_next_channel(Request& request) {
 
 // The order of these is that of docs/channels.md.
 bool should_retry(const Request& request, const RelayError& error) {
+  if (request.affinity && request.affinity->used() && request.affinity->rule->skip_retry) return false;
   if (request.pinned) return false;
   if (error.channel_fault) return true;
   if (request.counter.retry >= request.snapshot->relay.retry_times) return false;

@@ -91,6 +91,7 @@ std::string admin_info(const Request& request) {
   out += ']';
   if (request.channel && request.channel->several_keys)
     out += fmt::format(",\"is_multi_key\":true,\"multi_key_index\":{}", request.key.index);
+  if (request.affinity && request.affinity->used()) out += ",\"channel_affinity\":" + affinity_json(request);
   out += ",\"attempts\":[";
   for (std::size_t i = 0; i < request.attempts.size(); ++i)
     out += (i ? "," : "") + attempt_json(request, request.attempts[i]);
@@ -194,6 +195,9 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
   auto record = make_record(request, end, estimate);
   request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
   core::fault_point("settle.priced");
+  if (request.affinity && end.usage && end.usage->usable() &&
+      billing::formula_for_chat(*end.usage, request.price) == billing::Formula::kDecimal)
+    count_affinity_usage(request, *end.usage);
   co_await charge(request, std::move(record));
 }
 

@@ -21,6 +21,7 @@
 #include "net/http_client.h"
 #include "net/url.h"
 #include "provider/provider.h"
+#include "relay/affinity_rules.h"
 #include "relay/channel_selector.h"
 #include "relay/status_ranges.h"
 #include "sql/connection.h"
@@ -88,6 +89,7 @@ struct RelayOptions {
   std::string currency_symbol;
   double currency_rate = 1;
   bool validation_is_500 = false;
+  std::shared_ptr<const AffinityRules> affinity;            // null: off
   std::shared_ptr<const core::WordFinder> sensitive_words;  // null: prompts are not searched
   double violation_fee = 0;                                 // dollars; 0: none
   bool pass_body = false;
