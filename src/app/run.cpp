@@ -116,6 +116,9 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.max_event_bytes = megabytes("STREAM_SCANNER_MAX_BUFFER_MB");
   settings.force_stream_option = config.boolean("FORCE_STREAM_OPTION");
   settings.count_tokens = config.boolean("CountToken");
+  settings.measure_media = config.boolean("GET_MEDIA_TOKEN");
+  settings.measure_not_stream = config.boolean("GET_MEDIA_TOKEN_NOT_STREAM");
+  settings.max_file_bytes = static_cast<std::size_t>(config.integer("MAX_FILE_DOWNLOAD_MB")) << 20U;
   settings.error_log = config.boolean("ERROR_LOG_ENABLED");
   if (config.text("TOLLGATE_UPSTREAM_AUTH_TEXT") == "pass") settings.auth_text = dialect::AuthText::kPass;
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");

@@ -88,8 +88,13 @@ WordFinder::WordFinder(const std::vector<std::string>& words) {
     nodes_[i].word = tree[i].word;
     edges_.insert(edges_.end(), tree[i].edges.begin(), tree[i].edges.end());
   }
-  for (const auto& [c, node] : tree[0].edges)
-    if (c < first_.size()) first_[c] = node;
+  // Characters beyond ASCII are looked at one by one: some of them are ASCII in lower case.
+  std::fill(may_begin_.begin() + 0x80, may_begin_.end(), true);
+  for (const auto& [c, node] : tree[0].edges) {
+    if (c >= 0x80) continue;
+    may_begin_[c] = true;
+    if (c >= 'a' && c <= 'z') may_begin_[c - ('a' - 'A')] = true;
+  }
 
   // By length, so that the suffixes of a node are done before it.
   std::vector<std::uint32_t> order;
@@ -106,7 +111,6 @@ WordFinder::WordFinder(const std::vector<std::string>& words) {
 }
 
 std::uint32_t WordFinder::step(std::uint32_t node, char32_t c) const {
-  if (node == 0 && c < first_.size()) return first_[c];
   const auto begin = edges_.begin() + nodes_[node].edges;
   const auto end = begin + nodes_[node].count;
   const auto edge = std::lower_bound(begin, end, c, [](const auto& a, char32_t b) { return a.first < b; });
@@ -117,6 +121,10 @@ std::optional<std::string_view> WordFinder::find(std::string_view text) const {
   if (empty()) return std::nullopt;
   std::uint32_t node = 0;
   for (std::size_t at = 0; at < text.size();) {
+    if (node == 0 && !may_begin_[static_cast<unsigned char>(text[at])]) {  // the usual case
+      ++at;
+      continue;
+    }
     const auto c = lower_case(next_code_point(text, at));
     auto next = step(node, c);
     while (next == 0 && node != 0) {

@@ -34,7 +34,7 @@ class WordFinder {
   std::vector<std::string> words_;
   std::vector<Node> nodes_;
   std::vector<std::pair<char32_t, std::uint32_t>> edges_;  // of each node, by character
-  std::array<std::uint32_t, 128> first_{};                 // of the root, for ASCII: where most steps end
+  std::array<bool, 256> may_begin_{};                      // a word, by the first byte of the character
 };
 
 // One code point in lower case, by the simple mapping of Unicode.

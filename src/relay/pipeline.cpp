@@ -14,6 +14,7 @@
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
+#include "relay/media.h"
 #include "relay/model_list.h"
 #include "relay/relay.h"
 #include "relay/routes.h"
@@ -131,10 +132,7 @@ std::optional<RelayError> find_room(Request& request) {
                        : std::optional(head.content_length);
   auto over = request.relay.admission().admit(request.exchange.worker(), announced, request.ticket);
   if (!over) return std::nullopt;
-  auto error = gateway_error(503, "overloaded", fmt::format("the gateway is overloaded: {}", to_string(*over)));
-  error.retry_after = "1";
-  error.no_retry = true;
-  return error;
+  return dialect::overloaded(to_string(*over));
 }
 
 // For the group the request runs in now.
@@ -164,6 +162,8 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
 
   if (request.snapshot->relay.sensitive_words)
     if (auto refused = co_await check_words(request)) co_return refused;
+  if (request.openai.files > 0 && request.relay.settings.count_tokens)
+    if (auto refused = co_await count_media(request)) co_return refused;
   if (auto refused = find_price(request)) co_return refused;
   auto refused = co_await reserve(request);
   co_return refused;
@@ -211,8 +211,9 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};
   if (!error.retry_after.empty()) headers.push_back({"Retry-After", error.retry_after});
-  // Upstream texts were cleaned where they were read; ours may name hosts that only operators should see.
-  if (error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
+  // Upstream texts were cleaned where they were read; ours may name hosts that only operators should see. A file that
+  // cannot be counted is named as the client named it.
+  if (error.code != "\"count_token_failed\"" && error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
     error.message = core::mask_sensitive(error.message);
   request.local.counters.refused.fetch_add(1, std::memory_order_relaxed);
   auto body = dialect::error_body(error, request.id);

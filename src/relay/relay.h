@@ -28,6 +28,9 @@ struct RelaySettings {
   std::size_t max_event_bytes = 64U << 20U;
   bool force_stream_option = true;
   bool count_tokens = true;
+  bool measure_media = true;  // images count by their size, in streams
+  bool measure_not_stream = false;
+  std::size_t max_file_bytes = 64U << 20U;  // of a file that a request links to
   bool error_log = false;
   dialect::AuthText auth_text = dialect::AuthText::kFixed;
   bool verify_tls = true;

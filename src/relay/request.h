@@ -76,6 +76,7 @@ struct Request {
   std::string group;        // whose channels and price apply
   billing::Price price;
   std::optional<std::int64_t> estimate;  // of the prompt, once somebody needed it
+  std::int64_t media_tokens = 0;         // of its files, a part of the estimate
   std::optional<billing::Reservation> reservation;
   bool waited = false;  // for a slice: the client may have left meanwhile
 

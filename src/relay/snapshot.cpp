@@ -211,6 +211,7 @@ RelayOptions read_options(const core::Options& options) {
   out.usd_exchange_rate = options.real("USDExchangeRate");
   out.currency_symbol = options.text("general_setting.custom_currency_symbol");
   out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
+  out.fetch = read_fetch_rules(options);
   out.affinity = read_affinity_rules(options);
   if (options.boolean("CheckSensitiveEnabled") && options.boolean("CheckSensitiveOnPromptEnabled")) {
     auto words = std::make_shared<const core::WordFinder>(keywords(options.text("SensitiveWords")));

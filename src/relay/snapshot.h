@@ -23,6 +23,7 @@
 #include "provider/provider.h"
 #include "relay/affinity_rules.h"
 #include "relay/channel_selector.h"
+#include "relay/fetch_rules.h"
 #include "relay/status_ranges.h"
 #include "sql/connection.h"
 
@@ -89,6 +90,7 @@ struct RelayOptions {
   std::string currency_symbol;
   double currency_rate = 1;
   bool validation_is_500 = false;
+  FetchRules fetch;                                         // of files that requests link to
   std::shared_ptr<const AffinityRules> affinity;            // null: off
   std::shared_ptr<const core::WordFinder> sensitive_words;  // null: prompts are not searched
   double violation_fee = 0;                                 // dollars; 0: none
