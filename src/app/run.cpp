@@ -389,6 +389,14 @@ int serve(const core::Config& config) {
                                   .message = report.message,
                                   .seconds = static_cast<double>(report.result.time.count()) / 1000};
   };
+  services.each_affinity_key = [&relay](const auto& visit) { relay.affinity_channels->each_key(visit); };
+  services.drop_affinity_keys = [&relay](const auto& drops) { return relay.affinity_channels->erase_if(drops); };
+  services.affinity_usage = [&relay](std::string_view rule, std::string_view group, std::string_view fingerprint) {
+    auto sum = relay.affinity_usages.find(rule, group, fingerprint).value_or(relay::AffinityUsage{});
+    return api::AffinityUsage{
+        sum.hit,          sum.total,         sum.window_seconds, sum.prompt_tokens, sum.completion_tokens,
+        sum.total_tokens, sum.cached_tokens, sum.last_seen_at};
+  };
   services.test_all_channels = [&channel_tester] { return channel_tester.test_all(); };
   api::Api api(std::move(services));
 

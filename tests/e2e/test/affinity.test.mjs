@@ -166,6 +166,36 @@ describe("channel affinity", { timeout: 120_000 }, () => {
     assert.equal(stranger.affinity, undefined);
   });
 
+  it("can be counted, looked at and cleared", async () => {
+    await rules(rule({ name: "counted" }), rule({ name: "other", model_regex: ["none"] }));
+    await all.admin.call("DELETE", "/api/option/channel_affinity_cache?all=true");
+    const { name } = await model("usage=20:5:8");
+    await served(name, "first");
+    const { affinity } = await served(name, "first");
+    await served(name, "second");
+    assert.deepEqual(await all.admin.call("GET", "/api/option/channel_affinity_cache"), {
+      enabled: true,
+      total: 2,
+      unknown: 0,
+      by_rule_name: { counted: 2, other: 0 },
+      cache_capacity: 100_000,
+      cache_algo: "lru",
+    });
+    const query = `rule_name=counted&using_group=default&key_fp=${affinity.key_fp}`;
+    const usage = await all.admin.call("GET", `/api/log/channel_affinity_usage_cache?${query}`);
+    const { hit, total, prompt_tokens, completion_tokens, cached_tokens, window_seconds } = usage;
+    assert.deepEqual(
+      { hit, total, prompt_tokens, completion_tokens, cached_tokens, window_seconds },
+      { hit: 2, total: 2, prompt_tokens: 40, completion_tokens: 10, cached_tokens: 16, window_seconds: 3600 },
+    );
+    const clear = (rule_name) => all.admin.call("DELETE", `/api/option/channel_affinity_cache?rule_name=${rule_name}`);
+    assert.deepEqual(await clear("other"), { deleted: 0 });
+    assert.deepEqual(await clear("counted"), { deleted: 2 });
+    await assert.rejects(clear("nobody"), /400.*未知规则名称/);
+    await assert.rejects(clear(""), /400.*缺少参数/);
+    assert.equal((await served(name, "first")).affinity, undefined);
+  });
+
   it("does nothing when it is off", async () => {
     await rules(rule());
     await all.admin.option("channel_affinity_setting.enabled", "false");
