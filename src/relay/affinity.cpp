@@ -54,7 +54,7 @@ std::string value_of(const Request& request, const AffinitySource& source) {
     }
     case AffinitySource::Kind::kContextString: return trimmed(context_string(request, source.key));
     case AffinitySource::Kind::kBody:
-      if (source.path.empty()) return {};
+      if (source.path.empty() || request.body.empty()) return {};
       return trimmed(core::json_as_text(core::find_json(request.body, source.path).raw(request.body)));
   }
   return {};

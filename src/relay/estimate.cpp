@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kCountedHere = 8 * 1024;  // bytes of body; longer ones cost more than a network thread may spend
 
+std::int64_t code_points(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; });
+}
+
 std::int64_t count(dialect::OpenAiRoute route, std::string_view body, const std::string& model) {
   std::string text;
   bool first = true;
@@ -18,12 +23,15 @@ std::int64_t count(dialect::OpenAiRoute route, std::string_view body, const std:
     first = false;
     text += part;
   });
+  // Speech of models that are no language models is sold by the character.
+  if (route == dialect::OpenAiRoute::kSpeech && model.find("gpt") == std::string::npos) return code_points(text);
   return billing::count_tokens(model, text) + parts.extra_tokens;
 }
 
 }  // namespace
 
 std::int64_t prompt_bound(const Request& request) {
+  if (request.estimate) return *request.estimate;
   if (!request.relay.settings.count_tokens) return 0;
   auto text = static_cast<std::int64_t>(request.body.size()) - request.openai.inline_media_bytes;
   // Members of a message cost more bytes than the tokens that come on top of their text.

@@ -16,6 +16,7 @@
 #include "relay/affinity_store.h"
 #include "relay/identity_cache.h"
 #include "relay/snapshot.h"
+#include "relay/spool.h"
 
 namespace tollgate::relay {
 
@@ -96,6 +97,7 @@ class Relay {
   const core::Clock& clock;
   const std::unique_ptr<AffinityChannels> affinity_channels;
   AffinityUsages affinity_usages;
+  Spool spool;  // long uploads
 
  private:
   std::vector<net::Worker*> workers_;

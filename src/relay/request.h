@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 #include "relay/affinity.h"
 #include "relay/auto_groups.h"
+#include "relay/form.h"
 #include "relay/relay.h"
 
 namespace tollgate::relay {
@@ -42,6 +43,8 @@ struct EndOfRequest {
   std::int64_t counted_output = 0;    // our own count of what came
   std::int64_t abandoned_output = 0;  // charged besides the prompt when the client left before anything came
   bool content_filtered = false;
+  // What a whole answer without usage counts as, where that is neither estimate nor count: pictures.
+  std::optional<billing::Usage> unreported;
 };
 
 struct Attempt {
@@ -71,6 +74,7 @@ struct Request {
 
   dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
   std::string_view body;
+  std::unique_ptr<Form> form;  // in place of the body, where the request came as one
   dialect::OpenAiRequest openai;
   std::string asked_group;  // of the key or its user; may be "auto"
   std::string group;        // whose channels and price apply

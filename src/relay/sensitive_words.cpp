@@ -16,9 +16,18 @@ bool holds_none(const core::WordFinder& words, std::string_view body) {
          !words.find(body);
 }
 
+// Of a form: the prompt of an edit. What is said in a recording is not known.
+std::string search(const core::WordFinder& words, const Form& form) {
+  for (const auto& part : form.parts)
+    if (part.head.name == "prompt" && !part.head.is_file)
+      if (auto word = words.find(part.bytes)) return std::string(*word);
+  return {};
+}
+
 std::string search(const Request& request) {
   std::string found;
   const auto& words = *request.snapshot->relay.sensitive_words;
+  if (request.form) return search(words, *request.form);
   if (holds_none(words, request.body)) return found;
   // Parts are joined by line feeds, and no word has one: each can be searched by itself.
   dialect::visit_prompt(request.route, request.body, [&](std::string_view part) {

@@ -51,6 +51,29 @@ describe("sensitive words", { timeout: 120_000 }, () => {
     });
     await refused({ prompt: "forbidden" }, "/v1/completions");
     await refused({ input: ["a", "forbidden"] }, "/v1/embeddings");
+    await refused({ input: "forbidden" }, "/v1/moderations");
+    await refused({ prompt: "forbidden" }, "/v1/images/generations");
+    await refused({ input: "forbidden", voice: "alloy" }, "/v1/audio/speech");
+    await refused({ query: "forbidden", documents: ["a"] }, "/v1/rerank");
+  });
+
+  it("looks into the prompt of an edit, not into its files", async () => {
+    const edit = (prompt, image) => {
+      const form = new FormData();
+      form.set("model", "m");
+      form.set("prompt", prompt);
+      form.set("image", new Blob([image]), "a.png");
+      return form;
+    };
+    const send = (body) =>
+      fetch(`${all.gateway.url}/v1/images/edits`, { method: "POST", headers: { Authorization: `Bearer ${token.key}` }, body });
+    await all.mock.clear();
+    const response = await send(edit("FORBIDDEN", "a"));
+    assert.equal(response.status, 400);
+    assert.equal((await response.json()).error.code, "sensitive_words_detected");
+    assert.equal((await all.mock.requests()).length, 0);
+    await (await send(edit("a", "forbidden"))).text();
+    assert.equal((await all.mock.requests()).length, 1);
   });
 
   it("looks into long prompts too", async () => {
