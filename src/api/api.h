@@ -69,6 +69,13 @@ struct ChannelTestResult {
   double seconds = 0;   // 0 when the upstream was not called
 };
 
+// Counts over the answers to requests of one affinity rule, group and key.
+struct AffinityUsage {
+  std::int64_t hit = 0, total = 0, window_seconds = 0;
+  std::int64_t prompt_tokens = 0, completion_tokens = 0, total_tokens = 0, cached_tokens = 0;
+  std::int64_t last_seen_at = 0;  // unix seconds
+};
+
 // What the API needs from the rest of the program. Pools, clock and limits must outlive the Api. Callbacks may be
 // empty; they run on the calling thread after the change is committed and must not throw.
 struct Services {
@@ -99,6 +106,12 @@ struct Services {
   // for the upstream; test_all_channels begins a run in the background, false: one runs already.
   std::function<ChannelTestResult(const ChannelTest&)> test_channel = {};
   std::function<bool()> test_all_channels = {};
+
+  // Keys of channel affinity on this node; without callbacks there are none. Dropping answers how many went.
+  std::function<void(const std::function<void(std::string_view)>&)> each_affinity_key = {};
+  std::function<std::size_t(const std::function<bool(std::string_view)>&)> drop_affinity_keys = {};
+  std::function<AffinityUsage(std::string_view rule, std::string_view group, std::string_view fingerprint)>
+      affinity_usage = {};
 
   // Built-in model names by channel type (GET /api/models); empty: none are known.
   std::function<std::vector<std::pair<int, std::vector<std::string>>>()> builtin_models = {};

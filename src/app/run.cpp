@@ -116,6 +116,9 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.max_event_bytes = megabytes("STREAM_SCANNER_MAX_BUFFER_MB");
   settings.force_stream_option = config.boolean("FORCE_STREAM_OPTION");
   settings.count_tokens = config.boolean("CountToken");
+  settings.measure_media = config.boolean("GET_MEDIA_TOKEN");
+  settings.measure_not_stream = config.boolean("GET_MEDIA_TOKEN_NOT_STREAM");
+  settings.max_file_bytes = static_cast<std::size_t>(config.integer("MAX_FILE_DOWNLOAD_MB")) << 20U;
   settings.error_log = config.boolean("ERROR_LOG_ENABLED");
   if (config.text("TOLLGATE_UPSTREAM_AUTH_TEXT") == "pass") settings.auth_text = dialect::AuthText::kPass;
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
@@ -386,6 +389,14 @@ int serve(const core::Config& config) {
     return api::ChannelTestResult{.success = report.message.empty(),
                                   .message = report.message,
                                   .seconds = static_cast<double>(report.result.time.count()) / 1000};
+  };
+  services.each_affinity_key = [&relay](const auto& visit) { relay.affinity_channels->each_key(visit); };
+  services.drop_affinity_keys = [&relay](const auto& drops) { return relay.affinity_channels->erase_if(drops); };
+  services.affinity_usage = [&relay](std::string_view rule, std::string_view group, std::string_view fingerprint) {
+    auto sum = relay.affinity_usages.find(rule, group, fingerprint).value_or(relay::AffinityUsage{});
+    return api::AffinityUsage{
+        sum.hit,          sum.total,         sum.window_seconds, sum.prompt_tokens, sum.completion_tokens,
+        sum.total_tokens, sum.cached_tokens, sum.last_seen_at};
   };
   services.test_all_channels = [&channel_tester] { return channel_tester.test_all(); };
   api::Api api(std::move(services));

@@ -13,6 +13,8 @@
 #include "dialect/openai_error.h"
 #include "net/http_server.h"
 #include "relay/admission.h"
+#include "relay/affinity_rules.h"
+#include "relay/affinity_store.h"
 #include "relay/identity_cache.h"
 #include "relay/playground.h"
 #include "relay/snapshot.h"
@@ -30,6 +32,9 @@ struct RelaySettings {
   std::size_t max_event_bytes = 64U << 20U;
   bool force_stream_option = true;
   bool count_tokens = true;
+  bool measure_media = true;  // images count by their size, in streams
+  bool measure_not_stream = false;
+  std::size_t max_file_bytes = 64U << 20U;  // of a file that a request links to
   bool error_log = false;
   dialect::AuthText auth_text = dialect::AuthText::kFixed;
   bool verify_tls = true;
@@ -78,10 +83,10 @@ class Relay {
     core::FastRandom random;
     RelayCounters counters;
     std::shared_ptr<const Snapshot> snapshot;
-    std::vector<std::string> buffers;                       // lent to streams while they have something to send
-    std::unordered_map<std::int64_t, std::size_t> polling;  // next key of channels with several keys
-    bool journal_told = false;                              // the journal is woken at the end of this turn
-    ClientSide* clients = nullptr;                          // of the attempts that run
+    std::vector<std::string> buffers;  // lent to streams while they have something to send
+    AffinityModels affinity_models;
+    bool journal_told = false;      // the journal is woken at the end of this turn
+    ClientSide* clients = nullptr;  // of the attempts that run
   };
   Local& local(const net::Worker& worker);
 
@@ -94,6 +99,8 @@ class Relay {
   core::ThreadPool& cpu_threads;
   core::RateLimits& limits;
   const core::Clock& clock;
+  const std::unique_ptr<AffinityChannels> affinity_channels;
+  AffinityUsages affinity_usages;
   Spool spool;                 // long uploads
   SystemLoad load;             // of the machine; whoever runs the relay starts it
   SessionCheck session_check;  // set before the first request

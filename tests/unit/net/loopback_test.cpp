@@ -427,7 +427,8 @@ class UpstreamTest : public Loopback {
     auto& worker = *workers_.front();
     worker.post([&] {
       worker.spawn([](Worker& on, std::string where, Timeouts limits, std::string via, std::function<void()> wake,
-                      BodySource* from, std::promise<Outcome>& result) -> awaitable<void> {
+                      const std::vector<std::string>* addresses, BodySource* from,
+                      std::promise<Outcome>& result) -> awaitable<void> {
         Outcome outcome;
         auto url = *parse_url(where);
         std::optional<Url> proxy_url;
@@ -438,6 +439,7 @@ class UpstreamTest : public Loopback {
         if (!from) request.body = pieces;
         request.source = from;
         request.timeouts = limits;
+        request.addresses = addresses;
         request.proxy = proxy_url ? &*proxy_url : nullptr;
         CallControl control;
         if (wake) {
@@ -463,10 +465,12 @@ class UpstreamTest : public Loopback {
           }
         }
         result.set_value(std::move(outcome));
-      }(worker, address, timeouts, proxy, woken, source, done));
+      }(worker, address, timeouts, proxy, woken, pinned_, source, done));
     });
     return done.get_future().get();
   }
+
+  const std::vector<std::string>* pinned_ = nullptr;  // of the calls from now on
 };
 
 TEST_F(UpstreamTest, ReusesItsConnection) {
@@ -485,6 +489,21 @@ TEST_F(UpstreamTest, ReusesItsConnection) {
   }
   EXPECT_EQ(upstream.accepted(), 1);
   TearDown();  // the pooled connection closes, and with it the script
+}
+
+TEST_F(UpstreamTest, ConnectsToGivenAddressesWhateverTheNameAndKeepsNoConnection) {
+  ScriptedUpstream upstream([](int fd, int) {
+    auto request = ScriptedUpstream::take_request(fd);
+    EXPECT_NE(request.find("Host: nobody.invalid:"), std::string::npos);
+    ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  auto address = upstream.url();
+  address.replace(address.find("127.0.0.1"), 9, "nobody.invalid");
+  const std::vector<std::string> here{"127.0.0.1"};
+  pinned_ = &here;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(call(address).body, "ok");
+  EXPECT_EQ(upstream.accepted(), 3);
+  EXPECT_EQ(workers_.front()->alive().idle_upstreams, 0);
 }
 
 TEST_F(UpstreamTest, RepeatsOnceOnAPooledConnectionThatWasClosed) {
