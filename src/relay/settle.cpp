@@ -13,6 +13,7 @@
 #include "net/worker.h"
 #include "relay/estimate.h"
 #include "relay/media_charge.h"
+#include "relay/model_limit.h"
 
 namespace tollgate::relay {
 
@@ -200,6 +201,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
 }
 
 net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
+  record_model_success(request);  // before the client can ask again
   std::int64_t estimate = 0;
   if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
   auto record = make_record(request, end, estimate);
