@@ -133,6 +133,10 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   return settings;
 }
 
+api::Settings::Limit limit_of(const core::Config& config, const std::string& name) {
+  return {config.boolean(name + "_ENABLE"), config.integer(name), config.integer(name + "_DURATION")};
+}
+
 bool on_one_disk(const std::string& a, const std::string& b) {
   struct stat first{};
   struct stat second{};
@@ -344,24 +348,21 @@ int serve(const core::Config& config) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
+  core::MemoryRateLimits limits(clock);
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
-                     cpu_threads, clock);
+                     cpu_threads, limits, clock);
 
   relay::ChannelTester channel_tester(worker_list, snapshots, channel_health, *billing, **pool, clock,
                                       !config.boolean("TLS_INSECURE_SKIP_VERIFY"),
                                       [&snapshot_loop] { snapshot_loop.reload(); });
 
-  api::Services services{.db = **pool, .log_db = **pool, .clock = clock};
+  api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
   services.settings.session_secrets = session_secrets;
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
   services.settings.batch_update = config.boolean("BATCH_UPDATE_ENABLED");
-  services.settings.global_limit = {config.boolean("GLOBAL_API_RATE_LIMIT_ENABLE"),
-                                    config.integer("GLOBAL_API_RATE_LIMIT"),
-                                    config.integer("GLOBAL_API_RATE_LIMIT_DURATION")};
-  services.settings.critical_limit = {config.boolean("CRITICAL_RATE_LIMIT_ENABLE"),
-                                      config.integer("CRITICAL_RATE_LIMIT"),
-                                      config.integer("CRITICAL_RATE_LIMIT_DURATION")};
+  services.settings.global_limit = limit_of(config, "GLOBAL_API_RATE_LIMIT");
+  services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   services.channels_changed = [&snapshot_loop] { snapshot_loop.reload(); };
   services.options_changed = [&snapshot_loop] { snapshot_loop.reload(); };
@@ -412,10 +413,16 @@ int serve(const core::Config& config) {
                     .money = billing->health(),
                     .alive = alive});
   };
-  web = std::make_unique<Web>(relay, api, api_threads, std::move(health), config.text("TOLLGATE_ADMIN_TOKEN"),
-                              reported_version(config));
+  web = std::make_unique<Web>(relay, api, api_threads, limits, clock, std::move(health),
+                              WebSettings{.admin_token = config.text("TOLLGATE_ADMIN_TOKEN"),
+                                          .version = reported_version(config),
+                                          .api_limit = limit_of(config, "GLOBAL_API_RATE_LIMIT"),
+                                          .page_limit = limit_of(config, "GLOBAL_WEB_RATE_LIMIT")});
+
+  relay.session_check = [&web](net::Exchange& exchange) { return web->session_user(exchange); };
 
   // Start.
+  relay.load.start(data_dir);
   billing->start();
   snapshot_loop.start();
   channel_health.start();
@@ -437,6 +444,7 @@ int serve(const core::Config& config) {
   for (const auto& worker : workers) worker->join();
   channel_tester.stop();
   channel_health.stop();
+  relay.load.stop();
   snapshot_loop.stop();
   api_threads.stop();
   sql_threads.stop();

@@ -11,8 +11,10 @@
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
+#include "relay/key_routes.h"
 #include "relay/media_charge.h"
-#include "relay/model_list.h"
+#include "relay/model_limit.h"
+#include "relay/playground.h"
 #include "relay/relay.h"
 #include "relay/routes.h"
 #include "relay/routing.h"
@@ -149,8 +151,14 @@ std::optional<RelayError> find_room(Request& request) {
 // Everything before the first attempt.
 net::awaitable<std::optional<RelayError>> admit(Request& request) {
   if (auto refused = find_room(request)) co_return refused;
-  if (auto refused = co_await pass_gate(request)) co_return refused;
+  if (!request.playground) {
+    if (auto refused = co_await pass_gate(request)) co_return refused;
+    if (request.snapshot->relay.model_limits.enabled)
+      if (auto refused = co_await check_model_limit(request)) co_return refused;
+  }
   if (auto refused = co_await read_request(request)) co_return refused;
+  if (request.playground)
+    if (auto refused = take_playground_group(request)) co_return refused;
   if (auto refused = choose_first_channel(request)) co_return refused;
   request.started = request.relay.clock.steady();
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
@@ -218,7 +226,8 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
 
 Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, SnapshotHolder& snapshots_in,
              ChannelHealth& health_in, billing::Billing& billing_in, sql::Pool& pool_in,
-             core::ThreadPool& sql_threads_in, core::ThreadPool& cpu_threads_in, const core::Clock& clock_in)
+             core::ThreadPool& sql_threads_in, core::ThreadPool& cpu_threads_in, core::RateLimits& limits_in,
+             const core::Clock& clock_in)
     : settings(std::move(settings_in)),
       snapshots(snapshots_in),
       health(health_in),
@@ -226,6 +235,7 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
       pool(pool_in),
       sql_threads(sql_threads_in),
       cpu_threads(cpu_threads_in),
+      limits(limits_in),
       clock(clock_in),
       workers_(std::move(workers)),
       admission_(settings.limits) {
@@ -245,8 +255,8 @@ Relay::~Relay() = default;
 Relay::Local& Relay::local(const net::Worker& worker) { return *locals_[static_cast<std::size_t>(worker.index())]; }
 
 bool Relay::owns(std::string_view method, std::string_view path) {
-  if (method == "POST") return find_route(path) != nullptr;
-  return method == "GET" && (path == "/v1/models" || path.starts_with("/v1/models/"));
+  if (method == "POST" && find_route(path)) return true;
+  return find_key_route(method, path) != nullptr;
 }
 
 void Relay::drop_identity(std::string key) {
@@ -277,12 +287,18 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   exchange.add_header("X-Oneapi-Request-Id", request.id);
   exchange.add_header("X-New-Api-Version", settings.version);
 
-  const auto* route = find_route(exchange.head().path);
-  if (!route) {
+  const auto& head = exchange.head();
+  const auto* route = head.method == "POST" ? find_route(head.path) : nullptr;
+  const auto* key_route = route ? nullptr : find_key_route(head.method, head.path);
+  if (route || key_route->checks_load)
+    if (auto what = find_overload(request)) co_return co_await answer_overload(request, *what);
+  if (key_route) {
     if (auto refused = co_await pass_gate(request)) co_return co_await answer_error(request, std::move(*refused));
-    co_return co_await answer_model_list(request);
+    co_return co_await key_route->answer(request);
   }
   request.route = route->kind;
+  request.playground = is_playground(head.path);
+  if (request.playground && co_await refuse_session(request)) co_return;
   auto failed = co_await admit(request);
   if (!failed) failed = co_await run_attempts(request);
   request.reservation.reset();

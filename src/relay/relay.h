@@ -8,13 +8,16 @@
 #include "billing/billing.h"
 #include "core/clock.h"
 #include "core/random.h"
+#include "core/rate_limit.h"
 #include "core/thread_pool.h"
 #include "dialect/openai_error.h"
 #include "net/http_server.h"
 #include "relay/admission.h"
 #include "relay/identity_cache.h"
+#include "relay/playground.h"
 #include "relay/snapshot.h"
 #include "relay/spool.h"
+#include "relay/system_load.h"
 
 namespace tollgate::relay {
 
@@ -53,7 +56,7 @@ class Relay {
   // Everything passed by reference outlives the relay. Workers are numbered from 0.
   Relay(RelaySettings settings, std::vector<net::Worker*> workers, SnapshotHolder& snapshots, ChannelHealth& health,
         billing::Billing& billing, sql::Pool& pool, core::ThreadPool& sql_threads, core::ThreadPool& cpu_threads,
-        const core::Clock& clock);
+        core::RateLimits& limits, const core::Clock& clock);
   ~Relay();
 
   static bool owns(std::string_view method, std::string_view path);
@@ -89,8 +92,11 @@ class Relay {
   sql::Pool& pool;
   core::ThreadPool& sql_threads;
   core::ThreadPool& cpu_threads;
+  core::RateLimits& limits;
   const core::Clock& clock;
-  Spool spool;  // long uploads
+  Spool spool;                 // long uploads
+  SystemLoad load;             // of the machine; whoever runs the relay starts it
+  SessionCheck session_check;  // set before the first request
 
  private:
   std::vector<net::Worker*> workers_;

@@ -69,6 +69,7 @@ struct Request {
 
   std::shared_ptr<const Identity> identity;
   std::optional<core::ChannelId> pinned;
+  bool playground = false;  // of a session, not of a key
 
   dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
   std::string_view body;

@@ -15,6 +15,7 @@ constexpr std::string_view kModel = "{model}";
 
 constexpr Route kRoutes[] = {
     {"/v1/chat/completions", OpenAiRoute::kChatCompletions},
+    {"/pg/chat/completions", OpenAiRoute::kChatCompletions},
     {"/v1/completions", OpenAiRoute::kCompletions},
     {"/v1/embeddings", OpenAiRoute::kEmbeddings},
     {"/v1/engines/{model}/embeddings", OpenAiRoute::kEmbeddings},

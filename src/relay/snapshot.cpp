@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "model/channel.h"
 #include "model/option.h"
+#include "relay/endpoint_types.h"
 
 namespace tollgate::relay {
 namespace {
@@ -203,8 +204,24 @@ RelayOptions read_options(const core::Options& options) {
   out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
   out.validation_is_500 = options.text("tg.validation_status") == "500";
   out.pass_body = options.boolean("global.pass_through_request_enabled");
+  out.model_limits = ModelLimits::of(options);
+  out.load = LoadThresholds::of(options);
   if (options.boolean("general_setting.ping_interval_enabled"))
     out.ping_interval = std::chrono::seconds(options.integer("general_setting.ping_interval_seconds"));
+  return out;
+}
+
+NameMap<std::string> endpoint_types_of(const std::vector<std::unique_ptr<const Channel>>& channels) {
+  NameMap<std::vector<int>> types;
+  for (const auto& channel : channels)
+    if (channel->enabled && !channel->groups.empty())
+      for (const auto& name : channel->models) types[name].push_back(channel->provider->type);
+  NameMap<std::string> out;
+  for (const auto& [name, list] : types) {
+    std::string text;
+    for (auto kind : endpoint_types(name, list)) text += (text.empty() ? "\"" : ",\"") + std::string(kind) + '"';
+    out.emplace(name, "[" + text + "]");
+  }
   return out;
 }
 
@@ -267,6 +284,7 @@ core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db,
     }
     snapshot->channels.push_back(std::move(channel));
   }
+  snapshot->endpoint_types = endpoint_types_of(snapshot->channels);
   for (auto& [group, models] : snapshot->candidates)
     for (auto& [name, list] : models)
       std::sort(list.begin(), list.end(), [](const Candidate& a, const Candidate& b) {

@@ -21,7 +21,9 @@
 #include "net/url.h"
 #include "provider/provider.h"
 #include "relay/channel_selector.h"
+#include "relay/model_limit.h"
 #include "relay/status_ranges.h"
+#include "relay/system_load.h"
 #include "sql/connection.h"
 
 namespace tollgate::relay {
@@ -84,6 +86,8 @@ struct RelayOptions {
   bool validation_is_500 = false;
   bool pass_body = false;
   std::optional<std::chrono::milliseconds> ping_interval;  // of keep-alives, instead of the variables
+  ModelLimits model_limits;
+  LoadThresholds load;
 };
 
 struct TransparentHash {
@@ -100,6 +104,7 @@ struct Snapshot {
   std::shared_ptr<const billing::PriceBook> prices;
   std::vector<std::unique_ptr<const Channel>> channels;
   NameMap<NameMap<std::vector<Candidate>>> candidates;  // group → model → in descending priority
+  NameMap<std::string> endpoint_types;                  // model → JSON array, for model lists
 
   // Candidates of (group, model), or of the name that variants of the model share; empty when none.
   std::span<const Candidate> find(std::string_view group, std::string_view model) const;

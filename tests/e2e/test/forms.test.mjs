@@ -175,6 +175,17 @@ describe("forms", { timeout: 240_000 }, () => {
       }
     });
 
+    it("a recording that cannot be measured: 500, when the operator wants validation to say so", async () => {
+      await all.admin.option("tg.validation_status", "500");
+      try {
+        const answer = await transcribe([["model", "whisper-1"], ["file", "words", "a.mp3"]]);
+        assert.equal(answer.status, 500);
+        assert.equal(error(answer).code, "count_token_failed");
+      } finally {
+        await all.admin.option("tg.validation_status", "400");
+      }
+    });
+
     it("forms on routes that take JSON: 400", async () => {
       for (const type of ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]) {
         const answer = await send("/v1/chat/completions", { type, body: "model=gpt-4o-mini&prompt=x" });
