@@ -102,9 +102,9 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
 }
 
 bool comes_as_form(const Request& request) {
-  auto takes = find_route(request.exchange.head().path)->takes;
-  return takes == Takes::kForm ||
-         (takes == Takes::kJsonOrForm && net::is_form(request.exchange.header("content-type").value_or("")));
+  auto taken = takes(request.route);
+  return taken == Takes::kForm ||
+         (taken == Takes::kJsonOrForm && net::is_form(request.exchange.header("content-type").value_or("")));
 }
 
 net::awaitable<std::optional<RelayError>> read_request(Request& request) {

@@ -658,6 +658,10 @@ TEST_F(Loopback, ReadsABodyPieceByPieceInEachFraming) {
   EXPECT_NE(client.read_until("200000:xxxxxxxxxx:1").find("200 OK"), std::string::npos);
   client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n");
   EXPECT_NE(client.read_until("6:hello!:").find("200 OK"), std::string::npos);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_NE(client.read_until("100 Continue\r\n\r\n").find("HTTP/1.1 100"), std::string::npos);
+  client.send("after");
+  EXPECT_NE(client.read_until("5:after:0").find("200 OK"), std::string::npos);
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300001\r\n\r\n");
   EXPECT_NE(client.read_all().find("413"), std::string::npos);
 }
