@@ -1,6 +1,7 @@
 #include "core/word_finder.h"
 
 #include <locale.h>
+#include <string.h>
 #include <wctype.h>
 
 #include <algorithm>
@@ -78,6 +79,7 @@ WordFinder::WordFinder(const std::vector<std::string>& words) {
     }
     if (node == 0 || tree[node].word >= 0) continue;
     tree[node].word = static_cast<std::int32_t>(words_.size());
+    longest_ = std::max(longest_, lower.size());
     words_.push_back(std::move(lower));
   }
 
@@ -117,8 +119,27 @@ std::uint32_t WordFinder::step(std::uint32_t node, char32_t c) const {
   return edge != end && edge->first == c ? edge->second : 0;
 }
 
+bool WordFinder::surely_none(std::string_view text) const {
+  constexpr std::size_t kFew = 8, kBlock = 4096;
+  if (words_.size() > kFew || longest_ > kBlock / 4) return false;
+  std::array<char, kBlock> block;
+  for (std::size_t begin = 0;; begin += kBlock - longest_ + 1) {
+    const auto size = std::min(kBlock, text.size() - begin);
+    unsigned char all = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto c = static_cast<unsigned char>(text[begin + i]);
+      all |= c;
+      block[i] = static_cast<char>(static_cast<unsigned>(c - 'A') < 26U ? c + ('a' - 'A') : c);
+    }
+    if (all >= 0x80) return false;
+    for (const auto& word : words_)
+      if (::memmem(block.data(), size, word.data(), word.size())) return false;
+    if (begin + size == text.size()) return true;
+  }
+}
+
 std::optional<std::string_view> WordFinder::find(std::string_view text) const {
-  if (empty()) return std::nullopt;
+  if (empty() || surely_none(text)) return std::nullopt;
   std::uint32_t node = 0;
   for (std::size_t at = 0; at < text.size();) {
     if (node == 0 && !may_begin_[static_cast<unsigned char>(text[at])]) {  // the usual case

@@ -101,9 +101,9 @@ std::string affinity_hint(std::string_view value) {
 net::awaitable<void> find_affinity(Request& request) {
   const auto& rules = request.snapshot->relay.affinity;
   if (!rules || request.pinned) co_return;
-  const auto& for_model = request.local.affinity_models.find(rules, request.openai.model);
-  for (const auto* rule : for_model) {
-    if (!rule->takes(request.exchange.head().path, request.exchange.header("user-agent").value_or(""))) continue;
+  const auto& applying = request.local.affinity_models.find(rules, request.openai.model, request.exchange.head().path);
+  for (const auto* rule : applying) {
+    if (!rule->user_agents.empty() && !rule->takes_agent(request.exchange.header("user-agent").value_or(""))) continue;
     request.affinity = apply(request, *rule);
     if (request.affinity) break;
   }

@@ -91,8 +91,9 @@ AffinityRule::AffinityRule(AffinityRule&&) noexcept = default;
 
 bool AffinityRule::takes_model(std::string_view model) const { return any_matches(models, model); }
 
-bool AffinityRule::takes(std::string_view path, std::string_view user_agent) const {
-  if (!any_path && !any_matches(paths, path)) return false;
+bool AffinityRule::takes_path(std::string_view path) const { return any_path || any_matches(paths, path); }
+
+bool AffinityRule::takes_agent(std::string_view user_agent) const {
   if (user_agents.empty()) return true;
   const auto agent = core::ascii_lower(user_agent);
   return std::ranges::any_of(user_agents, [&](const auto& part) { return agent.find(part) != std::string::npos; });
@@ -117,15 +118,16 @@ std::shared_ptr<const AffinityRules> read_affinity_rules(const core::Options& op
 }
 
 const std::vector<const AffinityRule*>& AffinityModels::find(const std::shared_ptr<const AffinityRules>& rules,
-                                                             const std::string& model) {
+                                                             std::string_view model, std::string_view path) {
   if (rules_ != rules || known_.size() >= kMostModels) {
     known_.clear();
     rules_ = rules;
   }
-  auto [entry, fresh] = known_.try_emplace(model);
+  key_.assign(path).append("\n").append(model);
+  auto [entry, fresh] = known_.try_emplace(key_);
   if (fresh)
     for (const auto& rule : rules->rules)
-      if (rule.takes_model(model)) entry->second.push_back(&rule);
+      if (rule.takes_model(model) && rule.takes_path(path)) entry->second.push_back(&rule);
   return entry->second;
 }
 

@@ -41,8 +41,8 @@ struct AffinityRule {
   bool with_name = false;
 
   bool takes_model(std::string_view model) const;
-  // Path of the URL and header User-Agent.
-  bool takes(std::string_view path, std::string_view user_agent) const;
+  bool takes_path(std::string_view path) const;
+  bool takes_agent(std::string_view user_agent) const;
   bool takes_value(std::string_view text) const;
 };
 
@@ -55,15 +55,16 @@ struct AffinityRules {
 // null when it is off or there is no rule.
 std::shared_ptr<const AffinityRules> read_affinity_rules(const core::Options& options);
 
-// The rules whose expressions take a model, kept for the models that a worker meets: matching takes locks inside the
-// library of expressions, this does not. On its worker only.
+// The rules whose expressions take a model and a path, kept for those that a worker meets: matching is slow and takes
+// locks inside the library of expressions, this does not. On its worker only.
 class AffinityModels {
  public:
   const std::vector<const AffinityRule*>& find(const std::shared_ptr<const AffinityRules>& rules,
-                                               const std::string& model);
+                                               std::string_view model, std::string_view path);
 
  private:
   std::shared_ptr<const AffinityRules> rules_;
+  std::string key_;
   std::unordered_map<std::string, std::vector<const AffinityRule*>> known_;
 };
 

@@ -33,6 +33,25 @@ TEST(WordFinder, ComparesInLowerCaseBeyondAscii) {
   EXPECT_EQ(WordFinder({"𐐀"}).find("x𐐨"), "𐐨");  // Deseret, four bytes each
 }
 
+TEST(WordFinder, FindsWordsAnywhereInALongText) {
+  WordFinder finder({"needle", "a-rather-long-needle"});
+  for (std::size_t at : {0U, 4000U, 4076U, 4080U, 4090U, 4096U, 8152U, 12'000U}) {
+    std::string text(20'000, 'x');
+    EXPECT_EQ(finder.find(text), std::nullopt);
+    text.replace(at, 6, "NEEDLE");
+    EXPECT_EQ(finder.find(text), "needle") << at;
+    EXPECT_EQ(finder.find(text + "ä"), "needle") << at;
+    EXPECT_EQ(finder.find(text.substr(0, at + 5)), std::nullopt) << at;
+  }
+}
+
+TEST(WordFinder, TakesSignsForLettersThatAreTheSameInLowerCase) {
+  EXPECT_EQ(WordFinder({"kelvin"})
+                .find("\xE2\x84\xAA"
+                      "elvin"),
+            "kelvin");  // U+212A
+}
+
 TEST(WordFinder, ReadsBytesThatAreNoUtf8OneByOne) {
   WordFinder finder({"bad"});
   EXPECT_EQ(finder.find("\xC3\xFF\xE4 bad"), "bad");

@@ -28,8 +28,8 @@ TEST(AffinityRules, AreTheTwoOfThePatternsByDefault) {
   EXPECT_EQ(codex.name, "codex trace");
   EXPECT_TRUE(codex.takes_model("gpt-5"));
   EXPECT_FALSE(codex.takes_model("my-gpt-5"));
-  EXPECT_TRUE(codex.takes("/v1/responses", ""));
-  EXPECT_FALSE(codex.takes("/v1/chat/completions", ""));
+  EXPECT_TRUE(codex.takes_path("/v1/responses"));
+  EXPECT_FALSE(codex.takes_path("/v1/chat/completions"));
   EXPECT_EQ(codex.ttl, std::chrono::seconds(3600));
   EXPECT_TRUE(codex.with_group && codex.with_name);
   EXPECT_FALSE(codex.skip_retry);
@@ -51,13 +51,15 @@ TEST(AffinityRules, LookAtPathAgentAndValue) {
   auto rules = read_affinity_rules(options(
       R"([{"model_regex":["."],"path_regex":["/chat/"],"user_agent_include":["Codex","other"],"value_regex":"^v\\d+$"}])"));
   const auto& rule = only(rules);
-  EXPECT_TRUE(rule.takes("/v1/chat/completions", "my-CODEX/1.0"));
-  EXPECT_FALSE(rule.takes("/v1/completions", "codex"));
-  EXPECT_FALSE(rule.takes("/v1/chat/completions", "curl"));
+  EXPECT_TRUE(rule.takes_path("/v1/chat/completions"));
+  EXPECT_FALSE(rule.takes_path("/v1/completions"));
+  EXPECT_TRUE(rule.takes_agent("my-CODEX/1.0"));
+  EXPECT_FALSE(rule.takes_agent("curl"));
   EXPECT_TRUE(rule.takes_value("v12"));
   EXPECT_FALSE(rule.takes_value("v"));
   auto broken = read_affinity_rules(options(R"([{"model_regex":["."],"value_regex":"("}])"));
-  EXPECT_TRUE(only(broken).takes("/any", ""));
+  EXPECT_TRUE(only(broken).takes_path("/any"));
+  EXPECT_TRUE(only(broken).takes_agent(""));
   EXPECT_FALSE(only(broken).takes_value("("));
 }
 
@@ -67,12 +69,13 @@ TEST(AffinityRules, TakeTheirOwnTimeOrTheOneForAll) {
 }
 
 TEST(AffinityModels, FollowTheRulesInForce) {
-  auto first = read_affinity_rules(options(R"([{"model_regex":["^a"]},{"model_regex":["b"]}])"));
+  auto first = read_affinity_rules(options(R"([{"model_regex":["^a"]},{"model_regex":["b"],"path_regex":["/p"]}])"));
   auto second = read_affinity_rules(options(R"([{"model_regex":["^c"]}])"));
   AffinityModels models;
-  EXPECT_EQ(models.find(first, "ab"), (std::vector{&first->rules[0], &first->rules[1]}));
-  EXPECT_EQ(models.find(first, "b"), (std::vector{&first->rules[1]}));
-  EXPECT_TRUE(models.find(second, "ab").empty());
+  EXPECT_EQ(models.find(first, "ab", "/p"), (std::vector{&first->rules[0], &first->rules[1]}));
+  EXPECT_EQ(models.find(first, "b", "/p"), (std::vector{&first->rules[1]}));
+  EXPECT_TRUE(models.find(first, "b", "/q").empty());
+  EXPECT_TRUE(models.find(second, "ab", "/p").empty());
 }
 
 TEST(Affinity, ShowsValuesByFingerprintAndHint) {
