@@ -75,6 +75,8 @@ class UpstreamCall {
   int status() const { return head_.status; }
   std::optional<std::string_view> header(std::string_view name) const { return head_.headers.find(name); }
 
+  std::span<const Header> headers() const { return head_.headers.all(); }
+
   // The next bytes of the body, chunking removed; an empty view is its proper end. The view lives until the next call.
   // Errors: kClosed (reset, or ended before its length), kTimeout with the limit, kCancelled, kInvalid (bad chunking).
   awaitable<CallResult<std::string_view>> read();
