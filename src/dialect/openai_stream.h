@@ -7,6 +7,7 @@
 
 #include "billing/token_estimate.h"
 #include "billing/usage.h"
+#include "dialect/openai_usage.h"
 
 namespace tollgate::dialect {
 
@@ -19,7 +20,8 @@ enum class StreamAction {
 
 class OpenAiStreamReader {
  public:
-  explicit OpenAiStreamReader(bool client_wants_usage) : client_wants_usage_(client_wants_usage) {}
+  explicit OpenAiStreamReader(bool client_wants_usage, UsageRules rules = {})
+      : client_wants_usage_(client_wants_usage), usage_rules_(rules) {}
 
   // `payload` is the data of one event.
   StreamAction on_event(std::string_view payload);
@@ -42,6 +44,7 @@ class OpenAiStreamReader {
 
  private:
   bool client_wants_usage_;
+  UsageRules usage_rules_;
   bool meaningful_ = false;
   bool done_ = false;
   bool has_usage_ = false;

@@ -71,7 +71,7 @@ void read_completion_details(ondemand::value& value, billing::Usage& usage, Figu
 
 }  // namespace
 
-std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* refused) {
+std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* refused, UsageRules rules) {
   if (refused) *refused = false;
   Padded padded(text);
   thread_local ondemand::parser parser;
@@ -96,7 +96,7 @@ std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* ref
       input = figures.count(value);
     } else if (key == "output_tokens") {
       output = figures.count(value);
-    } else if (key == "prompt_cache_hit_tokens") {
+    } else if (key == "prompt_cache_hit_tokens" || (rules.cached_apart && key == "cached_tokens")) {
       usage.cached_tokens = std::max(usage.cached_tokens, figures.count(value));
     } else if (key == "prompt_tokens_details" || key == "input_tokens_details") {
       read_prompt_details(value, usage, figures);
@@ -110,6 +110,8 @@ std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* ref
   });
   if (usage.prompt_tokens == 0) usage.prompt_tokens = input;
   if (usage.completion_tokens == 0) usage.completion_tokens = output;
+  if (rules.completion_without_reasoning)
+    usage.completion_tokens = std::max(usage.completion_tokens, usage.total_tokens - usage.prompt_tokens);
   if (usage.total_tokens != 0 && usage.total_tokens < usage.prompt_tokens + usage.completion_tokens) figures.refuse();
   if (!figures.absurd()) return usage;
   if (refused) *refused = true;
