@@ -6,11 +6,14 @@
 #include "dialect/openai_answer.h"
 #include "dialect/openai_usage.h"
 #include "net/worker.h"
+#include "provider/enterprise.h"
+#include "relay/answer_headers.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/secrets.h"
 #include "relay/settle.h"
 #include "relay/stream.h"
+#include "relay/stream_usage.h"
 #include "relay/upstream_request.h"
 
 namespace tollgate::relay {
@@ -88,6 +91,18 @@ std::int64_t count_part(const Request& request, std::string_view body) {
   return text.tokens(billing::text_family(request.upstream_model));
 }
 
+// The client's bytes as they are. Not for routes of which the compatible product has no such option.
+bool passes_body(const Request& request) {
+  switch (request.route) {
+    case dialect::OpenAiRoute::kChatCompletions:
+    case dialect::OpenAiRoute::kCompletions:
+    case dialect::OpenAiRoute::kModerations:
+    case dialect::OpenAiRoute::kImages:
+    case dialect::OpenAiRoute::kRerank: return request.channel->pass_body || request.snapshot->relay.pass_body;
+    default: return false;
+  }
+}
+
 RelayError stopped_error() {
   auto error = dialect::bad_answer("server_restart", "the gateway is restarting", 503);
   error.no_retry = true;
@@ -118,10 +133,16 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     error.internal = body.failure->message;
     co_return error;
   }
+  const auto passed = passed_headers(call, *request.channel, request.relay.settings.pass_upstream_id);
   auto size = body.text.size();
   body.text.append(64, '\0');
   std::string_view text(body.text.data(), size);
-  auto answer = dialect::read_openai_answer(request.route, text);
+  if (request.channel->enterprise_answers) {
+    auto data = provider::openrouter_data(text);
+    if (!data) co_return dialect::bad_answer("bad_response", data.error().message);
+    text = *data;
+  }
+  auto answer = dialect::read_openai_answer(request.route, text, request.channel->provider->usage);
   if (!answer.valid) co_return dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON");
   if (answer.is_error || answer.is_empty) request.attempts.back().billed = answer.usage;
   if (answer.is_error) {
@@ -142,6 +163,10 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     co_return std::nullopt;
   }
   std::string replaced;
+  if (request.channel->reshape.any() && request.route == dialect::OpenAiRoute::kChatCompletions) {
+    replaced = dialect::OpenAiReshaper(request.channel->reshape).answer(text);
+    text = replaced;
+  }
   if (!answer.usage || !answer.usage->usable()) {
     // The client gets the figures it is charged by.
     if (needs_estimate(end)) co_await estimate_prompt(request);
@@ -149,7 +174,8 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     if (request.route != dialect::OpenAiRoute::kEmbeddings) replaced = with_usage(text, billed.usage);
   }
   co_await settle(request, end);
-  net::Header headers[] = {{"Content-Type", "application/json"}};
+  std::vector<net::Header> headers = {{"Content-Type", "application/json"}};
+  for (const auto& [name, value] : passed) headers.push_back({name, value});
   auto sent = co_await request.exchange.answer(200, headers, replaced.empty() ? text : std::string_view(replaced));
   core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request.id, sent.error().message);
@@ -172,16 +198,18 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   }
 
   core::JsonEditor editor(request.body);
-  if (!channel.pass_body && !request.snapshot->relay.pass_body)
-    request.system_prompt_changed = rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
-                                                        settings.force_stream_option, editor, request.body);
+  if (!passes_body(request))
+    request.system_prompt_changed =
+        rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
+                            settings.force_stream_option, editor, request.body, goes_without_stream_options(request));
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,
                                .key = request.key.text,
                                .route = request.route,
                                .upstream_model = request.upstream_model,
                                .stream = request.openai.stream,
-                               .accept = exchange.header("accept").value_or("")}))
+                               .accept = exchange.header("accept").value_or(""),
+                               .query = exchange.head().query}))
     co_return wrong;
   std::vector<std::string_view> pieces;
   if (editor.changed())
@@ -223,6 +251,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   auto call = std::move(*answered);
   client.cancel = [raw = call.get()] { raw->cancel(); };
 
+  request.attempts.back().upstream_status = call->status();
   if (call->status() != 200) {
     constexpr std::size_t kErrorBody = 64 * 1024;
     std::string text;
@@ -241,6 +270,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     if (client.stopped()) co_return stopped_error();
     auto error = dialect::read_upstream_error(call->status(), text, secrets_of(request), settings.auth_text);
     if (auto after = call->header("retry-after"); after && dialect::is_retry_after(*after)) error.retry_after = *after;
+    error.headers = passed_headers(*call, channel, settings.pass_upstream_id);
     map_status(request, error);
     co_return error;
   }

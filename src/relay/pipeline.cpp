@@ -16,6 +16,7 @@
 #include "relay/routes.h"
 #include "relay/routing.h"
 #include "relay/settle.h"
+#include "relay/stream_usage.h"
 
 namespace tollgate::relay {
 namespace {
@@ -163,7 +164,7 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     }
     request.attempts.push_back({request.channel->id, 200});
     auto failed = prepare_channel(request);
-    if (!failed) failed = co_await attempt(request);
+    if (!failed) failed = co_await attempt_with_usage(request);
     if (!failed) co_return std::nullopt;
     request.attempts.back().status = failed->status;
     request.local.counters.failed_attempts.fetch_add(1, std::memory_order_relaxed);
@@ -181,6 +182,7 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};
   if (!error.retry_after.empty()) headers.push_back({"Retry-After", error.retry_after});
+  for (const auto& [name, value] : error.headers) headers.push_back({name, value});
   // Upstream texts were cleaned where they were read; ours may name hosts that only operators should see.
   if (error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
     error.message = core::mask_sensitive(error.message);
@@ -217,6 +219,7 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .snapshot = nullptr,
                                                        .buffers = {},
                                                        .polling = {},
+                                                       .no_stream_options = {},
                                                        .journal_told = false,
                                                        .clients = nullptr}));
 }

@@ -3,9 +3,11 @@
 #include "core/fault_point.h"
 #include "core/json_edit.h"
 #include "core/log.h"
+#include "dialect/openai_reshape.h"
 #include "dialect/openai_stream.h"
 #include "net/sse.h"
 #include "net/worker.h"
+#include "relay/answer_headers.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/secrets.h"
@@ -86,9 +88,12 @@ class StreamRelay {
         call_(std::move(call)),
         client_(client),
         sse_(request.relay.settings.max_event_bytes),
-        reader_(request.openai.include_usage != dialect::IncludeUsage::kFalse),
+        passed_(passed_headers(*call_, *request.channel, request.relay.settings.pass_upstream_id)),
+        reader_(request.openai.include_usage != dialect::IncludeUsage::kFalse, request.channel->provider->usage),
         outbox_(request.local),
         last_byte_(now()) {
+    if (request.channel->reshape.any() && request.route == dialect::OpenAiRoute::kChatCompletions)
+      reshaper_.emplace(request.channel->reshape);
     client_.cancel = [this] { call_->cancel(); };
     client_.reads_on = [this] { return reads_on(); };
   }
@@ -98,6 +103,8 @@ class StreamRelay {
  private:
   core::SteadyTime now() const { return request_.exchange.worker().wheel().now(); }
   std::chrono::milliseconds reads_on() const;
+  void put(std::string_view data);
+  void begin_answer();
   void take_event(std::string_view data, Reading& reading);
   void take_bytes(std::string_view bytes, Reading& reading);
   net::awaitable<void> read_some(Reading& reading);
@@ -117,6 +124,8 @@ class StreamRelay {
   std::unique_ptr<net::UpstreamCall> call_;
   ClientSide& client_;
   net::SseReader sse_;
+  PassedHeaders passed_;
+  std::optional<dialect::OpenAiReshaper> reshaper_;
   dialect::OpenAiStreamReader reader_;
   Outbox outbox_;
   bool event_sent_ = false;     // a byte of the answer has left: no other attempt may follow
@@ -133,10 +142,23 @@ std::chrono::milliseconds StreamRelay::reads_on() const {
   return drains ? drain : std::chrono::milliseconds(0);
 }
 
+void StreamRelay::put(std::string_view data) {
+  if (reshaper_)
+    reshaper_->event(data, [this](std::string_view text) { outbox_.event(text); });
+  else
+    outbox_.event(data);
+}
+
+void StreamRelay::begin_answer() {
+  if (!request_.exchange.started())
+    for (auto& [name, value] : passed_) request_.exchange.add_header(name, std::move(value));
+  client_.begin_stream();
+}
+
 void StreamRelay::take_event(std::string_view data, Reading& reading) {
   switch (reader_.on_event(data)) {
     case StreamAction::kForward:
-      if (!client_.gone()) outbox_.event(data);
+      if (!client_.gone()) put(data);
       break;
     case StreamAction::kHoldBack: break;
     case StreamAction::kDone: reading.over = true; break;
@@ -192,7 +214,7 @@ net::awaitable<void> StreamRelay::read_some(Reading& reading) {
 // Events are held until one says something: until then another channel may still answer.
 net::awaitable<void> StreamRelay::send_ready() {
   if (outbox_.empty() || (!event_sent_ && !reader_.meaningful() && outbox_.text().size() < kMostHeld)) co_return;
-  client_.begin_stream();
+  begin_answer();
   event_sent_ = true;
   call_->release_view();  // a slow client holds the outbox alone
   std::string_view pieces[] = {outbox_.text()};
@@ -269,7 +291,7 @@ net::awaitable<void> StreamRelay::settle_gone(const Reading& reading) {
 // No [DONE], no finish reason that the upstream did not give: the client must see that this is not whole.
 net::awaitable<void> StreamRelay::end_with_error(const Reading& reading, const RelayError& error) {
   co_await settle(request_, end_of(reading));
-  client_.begin_stream();
+  begin_answer();
   outbox_.event(dialect::error_body(error, request_.id));
   std::string_view pieces[] = {outbox_.text()};
   auto sent = co_await request_.exchange.finish(pieces);
@@ -286,7 +308,7 @@ net::awaitable<void> StreamRelay::end_whole(const Reading& reading) {
     if (!chunk.empty()) outbox_.event(chunk);
   }
   co_await settle(request_, end);
-  client_.begin_stream();
+  begin_answer();
   std::string_view pieces[] = {outbox_.text(), kDone};
   auto sent = co_await request_.exchange.finish(pieces);
   core::fault_point("answer.sent");
