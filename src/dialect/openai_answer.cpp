@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include "dialect/openai_usage_dom.h"
+
 namespace tollgate::dialect {
 namespace {
 
@@ -59,7 +61,7 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body, UsageR
 
   dom::element usage;
   if (object["usage"].get(usage) == simdjson::SUCCESS && usage.is_object())
-    answer.usage = read_openai_usage(simdjson::minify(usage), &answer.usage_refused, rules);
+    answer.usage = read_openai_usage(usage, &answer.usage_refused, rules);
   bool count_text = !answer.usage || answer.usage->completion_tokens == 0;
 
   if (route == OpenAiRoute::kEmbeddings) {
@@ -76,7 +78,7 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body, UsageR
         if (reason == "content_filter") answer.content_filtered = true;
       }
       if (rules.cached_apart && answer.usage && choice["usage"].get(usage) == simdjson::SUCCESS && usage.is_object())
-        if (auto more = read_openai_usage(simdjson::minify(usage), nullptr, rules))
+        if (auto more = read_openai_usage(usage, nullptr, rules))
           answer.usage->cached_tokens = std::max(answer.usage->cached_tokens, more->cached_tokens);
       auto message = choice["message"];
       for (auto name : {"content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio"})

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
+#include "core/json_edit.h"
+
 namespace tollgate::dialect {
 namespace {
 
@@ -68,6 +72,37 @@ TEST(OpenAiReshape, MakesAnswersCanonical) {
                         R"("message":{"content":"c","role":"assistant","annotations":[]},"index":0}]})"),
             R"({"id":"a","model":"m","object":"o","created":5,"choices":[{"index":0,)"
             R"("message":{"role":"assistant","content":"c"},"finish_reason":"stop"}]})");
+}
+
+// Whatever an upstream sends as JSON stays JSON, and what is none passes as it came.
+TEST(OpenAiReshape, GivesJsonForJson) {
+  std::mt19937 random(7);
+  const char* keys[] = {"choices",           "delta", "message", "content",
+                        "reasoning_content", "usage", "index",   "completion_tokens"};
+  const char* leaves[] = {"1", "null", "\"\"", "\"a\\n\"", "[]", "{}", "1e400", "-3", "true"};
+  std::function<std::string(int)> value = [&](int depth) -> std::string {
+    auto kind = depth == 0 ? 0U : random() % 3;
+    if (kind == 0) return leaves[random() % std::size(leaves)];
+    std::string out;
+    for (auto count = random() % 4; count > 0; --count) {
+      if (!out.empty()) out += ',';
+      if (kind == 1) out += "\"" + std::string(keys[random() % std::size(keys)]) + "\":";
+      out += value(depth - 1);
+    }
+    return kind == 1 ? "{" + out + "}" : "[" + out + "]";
+  };
+  for (int round = 0; round < 5000; ++round) {
+    auto text = "{\"choices\":[{\"delta\":" + value(2) + "," + "\"index\":" + value(0) + "}," + value(3) +
+                "],\"usage\":" + value(2) + "}";
+    auto cut = text.substr(0, random() % text.size());
+    for (ReshapeRules rules : {ReshapeRules{.canonical = true}, ReshapeRules{.thinking_to_content = true},
+                               ReshapeRules{.whole_completion = true}, ReshapeRules{true, true, true}}) {
+      for (const auto& event : reshaped(rules, {text}))
+        ASSERT_TRUE(core::is_valid_json(event)) << text << "\n" << event;
+      ASSERT_TRUE(core::is_valid_json(OpenAiReshaper(rules).answer(text))) << text;
+      reshaped(rules, {cut});
+    }
+  }
 }
 
 TEST(OpenAiReshape, AddsReasoningToTheCompletion) {
