@@ -12,8 +12,6 @@ core::Result<std::optional<Url>> read_proxy(std::string_view variable, std::stri
   if (text.empty()) return std::optional<Url>();
   auto url = parse_url(text.find("://") == std::string_view::npos ? "http://" + std::string(text) : std::string(text));
   if (!url) return core::error(Errc::kInvalid, std::string(variable) + ": " + url.error().message);
-  if (url->scheme == "https")
-    return core::error(Errc::kInvalid, std::string(variable) + ": proxies are spoken to by http, socks5 or socks5h");
   return std::optional(std::move(*url));
 }
 

@@ -48,7 +48,7 @@ struct UpstreamRequest {
   const Url* url = nullptr;
   std::span<const Header> headers;         // without Host, Content-Length and Connection
   std::span<const std::string_view> body;  // sent as one body, gathered
-  const Url* proxy = nullptr;              // http, https (CONNECT over TLS is not spoken), socks5, socks5h
+  const Url* proxy = nullptr;              // http, https, socks5, socks5h
   Timeouts timeouts;
   bool verify_tls = true;
 };

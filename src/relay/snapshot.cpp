@@ -98,9 +98,9 @@ void read_setting(const model::Channel& row, Channel& channel) {
     if (auto proxy = text(*object, "proxy"); !proxy.empty()) {
       auto url = net::parse_url(proxy);
       auto scheme = proxy.substr(0, proxy.find("://"));
-      if (url && url->scheme != "https")
+      if (url)
         channel.proxy = std::move(*url);
-      else if (url || (scheme != proxy && url.error().message == "unsupported URL scheme"))
+      else if (scheme != proxy && url.error().message == "unsupported URL scheme")
         channel.bad_proxy = "unsupported proxy scheme: " + scheme;
       else
         channel.bad_proxy = url.error().message;
