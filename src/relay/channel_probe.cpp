@@ -106,7 +106,9 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
 
   auto upstream_model = probe.upstream_model;
   core::JsonEditor editor(text);
-  rewrite_openai_body(channel, probe.route, upstream_model, *parsed, true, editor, text);
+  // A refusal of stream_options would say nothing about the channel.
+  const bool unsure = channel.provider->stream_options == provider::StreamOptions::kTry;
+  rewrite_openai_body(channel, probe.route, upstream_model, *parsed, true, editor, text, unsure);
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,
                                .key = probe.key.text,
