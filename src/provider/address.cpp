@@ -37,9 +37,10 @@ std::string escaped(std::string_view text, std::string_view keep) {
   return out;
 }
 
+// With room for what is added behind.
 std::string joined(std::string_view base, std::string_view path) {
   std::string out;
-  out.reserve(base.size() + path.size());
+  out.reserve(base.size() + path.size() + 64);
   out += base;
   out += path;
   return out;

@@ -132,6 +132,7 @@ core::Result<std::string> upstream_url(const Provider& provider, const Call& cal
     if (!address) return address;
     out = std::move(*address);
   } else {
+    out.reserve(base.size() + provider.prefix.size() + call.query.size() + 32);
     out = base;
     out += provider.prefix;
     out += route_path(call.route);

@@ -10,8 +10,9 @@ using dialect::RelayError;
 bool rewrite_openai_body(const Channel& channel, OpenAiRoute route, std::string& upstream_model,
                          const dialect::OpenAiRequest& request, bool force_stream_option, core::JsonEditor& editor,
                          std::string_view body, bool without_stream_options) {
-  const bool asks_usage =
-      request.stream && !without_stream_options && channel.provider->stream_options != provider::StreamOptions::kNo;
+  const bool has_options = route == OpenAiRoute::kChatCompletions || route == OpenAiRoute::kCompletions;
+  const bool asks_usage = has_options && request.stream && !without_stream_options &&
+                          channel.provider->stream_options != provider::StreamOptions::kNo;
   dialect::OpenAiPatch patch;
   patch.ask_usage = asks_usage && force_stream_option;
   patch.drop_stream_options = !asks_usage;
@@ -58,7 +59,8 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
 
   auto keyed = provider.caller({.key = target.key, .other = channel.other, .stream = target.stream}, caller_);
   if (!keyed) return unusable(keyed.error());
-  headers_ = {{"Content-Type", "application/json"}};
+  headers_.reserve(8);
+  headers_.push_back({"Content-Type", "application/json"});
   headers_.push_back({"Accept", !target.accept.empty() ? target.accept : target.stream ? "text/event-stream" : "*/*"});
   for (std::size_t i = 0; i < caller_.count; ++i) headers_.push_back({caller_.items[i].name, caller_.items[i].value});
   for (const auto& header : channel.site_headers) headers_.push_back({header.name, header.value});
