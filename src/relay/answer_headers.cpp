@@ -17,35 +17,28 @@ bool is_rate_limit(std::string_view name) {
          name.starts_with("anthropic-ratelimit-");
 }
 
-}  // namespace
+constexpr std::string_view kBytes = "application/octet-stream";
+constexpr std::size_t kLongest = 200;
 
-std::string clean_disposition(std::string_view value) {
-  auto kind = core::ascii_lower(value.substr(0, value.find_first_of("; \t")));
-  if (kind != "attachment" && kind != "inline") return {};
-  auto lower = core::ascii_lower(value);
-  auto at = lower.find("filename=");
-  std::string name;
-  if (at != std::string::npos) {
-    auto text = value.substr(at + 9);
-    if (text.starts_with('"')) {
-      text.remove_prefix(1);
-      text = text.substr(0, text.find('"'));
-    } else {
-      text = text.substr(0, text.find(';'));
-    }
-    for (char c : text.substr(text.find_last_of("/\\") + 1)) {
-      bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' ||
-                   c == '-' || c == ' ';
-      if (plain && (c != '.' || !name.empty()) && name.size() < 128) name += c;
-    }
-  }
-  return name.empty() ? kind : kind + "; filename=\"" + name + "\"";
+// Without quotes inside names, escapes or other character sets: what a client saves under must be seen at a glance.
+bool is_plain(std::string_view value) {
+  constexpr std::string_view kMarks = " ._-=;\"+,()";
+  return value.size() <= kLongest && value.find("..") == std::string_view::npos &&
+         std::all_of(value.begin(), value.end(), [&](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  kMarks.find(c) != std::string_view::npos;
+         });
 }
+
+bool is_plain_type(std::string_view value) {
+  auto slash = value.find('/');
+  return slash != std::string_view::npos && is_plain(value.substr(0, slash)) && is_plain(value.substr(slash + 1));
+}
+
+}  // namespace
 
 PassedHeaders passed_headers(const net::UpstreamCall& call, const Channel& channel, bool pass_id) {
   PassedHeaders out;
-  if (auto value = call.header("content-disposition"))
-    if (auto clean = clean_disposition(*value); !clean.empty()) out.emplace_back("Content-Disposition", clean);
   if (pass_id)
     if (auto value = call.header("x-request-id"); value && is_short_text(*value))
       out.emplace_back("x-upstream-request-id", *value);
@@ -57,6 +50,21 @@ PassedHeaders passed_headers(const net::UpstreamCall& call, const Channel& chann
     }
   }
   return out;
+}
+
+bool is_media_type(std::string_view content_type) {
+  auto type = core::ascii_lower(content_type.substr(0, content_type.find(';')));
+  while (type.ends_with(' ')) type.pop_back();
+  return type.empty() || type.starts_with("audio/") || type == kBytes || type == "binary/octet-stream" ||
+         type == "application/ogg";
+}
+
+std::vector<net::Header> media_headers(const net::UpstreamCall& call) {
+  auto type = call.header("content-type").value_or("");
+  std::vector<net::Header> headers{{"Content-Type", is_plain_type(type) ? type : kBytes}};
+  auto disposition = call.header("content-disposition");
+  if (disposition && is_plain(*disposition)) headers.push_back({"Content-Disposition", *disposition});
+  return headers;
 }
 
 }  // namespace tollgate::relay

@@ -1,6 +1,7 @@
-// Which headers of an upstream's answer the client sees: a short list, everything else stays here.
+// Which headers of an upstream's answer reach the client. All others stay here: they name hosts, accounts and cookies.
 #pragma once
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,12 +12,14 @@ namespace tollgate::relay {
 
 using PassedHeaders = std::vector<std::pair<std::string, std::string>>;
 
-// Besides the content type and Retry-After, which are judged where they are used: the upstream's request id as
-// x-upstream-request-id when `pass_id`, its rate limits on channels that pass them, a cleaned Content-Disposition.
-// Values that are not short printable text are left out.
+// Of any answer: the upstream's request id as x-upstream-request-id when `pass_id`, its rate limits on channels that
+// pass them. Values that are not short printable text are left out. Retry-After is judged where refusals are read.
 PassedHeaders passed_headers(const net::UpstreamCall& call, const Channel& channel, bool pass_id);
 
-// "attachment" or "inline", and the file name without what could lead a client astray; "" when it is neither.
-std::string clean_disposition(std::string_view value);
+// Whether a body of this type may pass as bytes: audio, or bytes of no told type.
+bool is_media_type(std::string_view content_type);
+
+// Of such a body: Content-Type, and Content-Disposition when it is plain. Views of the call.
+std::vector<net::Header> media_headers(const net::UpstreamCall& call);
 
 }  // namespace tollgate::relay

@@ -15,6 +15,7 @@
 #include "relay/admission.h"
 #include "relay/identity_cache.h"
 #include "relay/snapshot.h"
+#include "relay/spool.h"
 
 namespace tollgate::relay {
 
@@ -92,6 +93,7 @@ class Relay {
   core::ThreadPool& sql_threads;
   core::ThreadPool& cpu_threads;
   const core::Clock& clock;
+  Spool spool;  // long uploads
 
  private:
   std::vector<net::Worker*> workers_;

@@ -60,7 +60,7 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
   auto keyed = provider.caller({.key = target.key, .other = channel.other, .stream = target.stream}, caller_);
   if (!keyed) return unusable(keyed.error());
   headers_.reserve(8);
-  headers_.push_back({"Content-Type", "application/json"});
+  headers_.push_back({"Content-Type", target.content_type});
   headers_.push_back({"Accept", !target.accept.empty() ? target.accept : target.stream ? "text/event-stream" : "*/*"});
   for (std::size_t i = 0; i < caller_.count; ++i) headers_.push_back({caller_.items[i].name, caller_.items[i].value});
   for (const auto& header : channel.site_headers) headers_.push_back({header.name, header.value});

@@ -23,6 +23,7 @@ struct UpstreamTarget {
   bool stream = false;
   std::string_view accept = {};  // the client's; empty: by `stream`
   std::string_view query = {};   // the client's, without '?'
+  std::string_view content_type = "application/json";
 };
 
 // Adds what the channel changes of an OpenAI body to `editor`, whose text is `body`; a suffix of the model's name may

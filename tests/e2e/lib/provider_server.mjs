@@ -41,14 +41,15 @@ const plain = {
 };
 
 export async function startProvider() {
-  const asked = []; // {path, headers, body}, oldest first
+  const asked = []; // {path, headers, text, body}, oldest first; the body of a form is its text
   let answer; // asked → {status, headers, body} or nothing
   const server = createServer((request, response) => {
     const parts = [];
     request.on("data", (part) => parts.push(part));
     request.on("end", () => {
       const text = Buffer.concat(parts).toString();
-      const one = { path: request.url, headers: request.headers, text, body: JSON.parse(text) };
+      const json = request.headers["content-type"]?.startsWith("application/json");
+      const one = { path: request.url, headers: request.headers, text, body: json ? JSON.parse(text) : {} };
       asked.push(one);
       const told = answer?.(one);
       const stream = one.body.stream === true;

@@ -12,6 +12,19 @@ import { payloads, post } from "../lib/raw.mjs";
 const bearer = { authorization: `Bearer ${upstreamKey}` };
 const messages = [{ role: "user", content: "hi" }];
 
+/** A tenth of a second of silence. */
+function wav() {
+  const head = Buffer.alloc(44 + 1600);
+  head.write("RIFF");
+  head.writeUInt32LE(36 + 1600, 4);
+  head.write("WAVEfmt ", 8);
+  head.writeUInt32LE(16, 16);
+  for (const [at, value] of [[20, 1], [22, 1], [32, 2], [34, 16]]) head.writeUInt16LE(value, at);
+  for (const [at, value] of [[24, 8000], [28, 16000], [40, 1600]]) head.writeUInt32LE(value, at);
+  head.write("data", 36);
+  return head;
+}
+
 describe("providers", { timeout: 120_000 }, () => {
   let all, upstream, key, ids = 0;
   before(async () => {
@@ -84,6 +97,25 @@ describe("providers", { timeout: 120_000 }, () => {
       assert.equal(upstream.last().path, "/api/paas/v4/chat/completions");
     });
 
+    it("rerank where the type has it", async () => {
+      upstream.say(() => ({ body: { results: [{ index: 0, relevance_score: 0.5 }], usage: { total_tokens: 4 } } }));
+      for (const [type, path] of [[38, "/v1/rerank"], [40, "/v1/rerank"], [46, "/v2/rerank"], [47, "/v1/rerank"], [25, "/v1/rerank"]]) {
+        const model = await channel({ type });
+        const answer = await ask("rerank", { model, query: "q", documents: ["a"] });
+        assert.equal(answer.status, 200, answer.body);
+        assert.equal(upstream.last().path, path);
+      }
+    });
+
+    it("pictures by the names that a type has for their members", async () => {
+      upstream.say(() => ({ body: { created: 1, data: [{ url: "http://h/1.png" }] } }));
+      await ask("images/generations", { model: await channel({ type: 40 }), prompt: "p", size: "1024x1024", n: 2 });
+      const { model: _, ...sent } = upstream.last().body;
+      assert.deepEqual(sent, { prompt: "p", image_size: "1024x1024", batch_size: 2 });
+      await ask("images/generations", { model: await channel({ type: 48 }), prompt: "p", size: "1024x1024", quality: "hd" });
+      assert.deepEqual(upstream.last().body, { model: "up", prompt: "p" });
+    });
+
     it("a route that a type does not serve is refused before anything is sent, and costs nothing", async () => {
       const model = await channel({ type: 27 });
       const [before, asked] = [await all.admin.balance(), upstream.asked.length];
@@ -118,6 +150,30 @@ describe("providers", { timeout: 120_000 }, () => {
       const list = await client.embeddings.create({ model, input: "a", encoding_format: "float" });
       assert.deepEqual(list.data[0].embedding, [0.5]);
       assert.equal(upstream.last().path, "/openai/deployments/my.deployment/embeddings?api-version=2024-10-21");
+    });
+
+    it("pictures, speech and recordings at their deployments", async () => {
+      const model = await channel({ type: 3, other: "v" }, "dep");
+      const deployment = "/openai/deployments/dep";
+      upstream.say(() => ({ body: { created: 1, data: [{ b64_json: "AA" }] } }));
+      assert.equal((await ask("images/generations", { model, prompt: "p" })).status, 200);
+      assert.equal(upstream.last().path, `${deployment}/images/generations?api-version=v`);
+      upstream.say(() => ({ headers: { "Content-Type": "audio/mpeg" }, body: "bytes" }));
+      assert.equal((await ask("audio/speech", { model, input: "a", voice: "alloy" })).body.toString(), "bytes");
+      assert.equal(upstream.last().path, `${deployment}/audio/speech?api-version=v`);
+      upstream.say(() => ({ body: { text: "words" } }));
+      const form = new FormData();
+      form.append("model", model);
+      form.append("file", new Blob([wav()]), "a.wav");
+      const heard = await fetch(`${all.gateway.url}/v1/audio/transcriptions`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${key}` },
+        body: form,
+      });
+      assert.deepEqual(await heard.json(), { text: "words" });
+      assert.equal(upstream.last().path, `${deployment}/audio/transcriptions?api-version=v`);
+      assert.equal(upstream.last().headers["api-key"], upstreamKey);
+      assert.match(upstream.last().text, /\r\n\r\ndep\r\n/);
     });
 
     it("a version in the client's query wins over the channel's", async () => {
