@@ -99,12 +99,25 @@ net::ServerSettings server_settings(const core::Config& config) {
   return settings;
 }
 
-relay::SnapshotDefaults snapshot_defaults(const core::Config& config) {
+// Upper case names win, as in other programs that read these variables.
+core::Result<net::EnvironmentProxies> environment_proxies(const core::Config& config) {
+  auto either = [&](std::string_view name, std::string_view lower) -> std::string_view {
+    return config.text(name).empty() ? config.text(lower) : config.text(name);
+  };
+  return net::EnvironmentProxies::make({.http = either("HTTP_PROXY", "http_proxy"),
+                                        .https = either("HTTPS_PROXY", "https_proxy"),
+                                        .all = either("ALL_PROXY", "all_proxy"),
+                                        .none = either("NO_PROXY", "no_proxy")});
+}
+
+relay::SnapshotDefaults snapshot_defaults(const core::Config& config, net::EnvironmentProxies proxies) {
   relay::SnapshotDefaults defaults;
+  defaults.proxies = std::move(proxies);
   defaults.timeouts.connect = config.duration("TOLLGATE_CONNECT_TIMEOUT");
   defaults.timeouts.first_byte = config.duration("TOLLGATE_FIRST_BYTE_TIMEOUT");
   defaults.timeouts.gap = std::chrono::seconds(config.integer("STREAMING_TIMEOUT"));
   defaults.timeouts.total = std::chrono::seconds(config.integer("RELAY_TIMEOUT"));
+  defaults.azure_api_version = config.text("AZURE_DEFAULT_API_VERSION");
   return defaults;
 }
 
@@ -122,6 +135,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.error_log = config.boolean("ERROR_LOG_ENABLED");
   if (config.text("TOLLGATE_UPSTREAM_AUTH_TEXT") == "pass") settings.auth_text = dialect::AuthText::kPass;
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
+  settings.pass_upstream_id = config.boolean("TOLLGATE_PASS_UPSTREAM_ID");
   settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
   settings.commit_head = config.duration("TOLLGATE_SSE_COMMIT");
   auto drain = config.bounds("TOLLGATE_DISCONNECT_DRAIN");
@@ -338,8 +352,10 @@ int serve(const core::Config& config) {
   });
 
   // Channels, options, prices.
+  auto proxies = environment_proxies(config);
+  if (!proxies) return fatal(kConfiguration, "proxies", proxies.error().message, "mend the variable");
   relay::SnapshotHolder snapshots;
-  SnapshotLoop snapshot_loop(**pool, snapshots, snapshot_defaults(config),
+  SnapshotLoop snapshot_loop(**pool, snapshots, snapshot_defaults(config, std::move(*proxies)),
                              std::chrono::seconds(config.integer("SYNC_FREQUENCY")));
   if (auto loaded = snapshot_loop.load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");

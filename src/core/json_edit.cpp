@@ -211,7 +211,10 @@ std::vector<std::string_view> JsonEditor::pieces() {
     if (kept > 0) front += ',';
     edits_.push_back({{open, open}, std::move(front)});
   }
-  std::sort(edits_.begin(), edits_.end(), [](const Edit& a, const Edit& b) { return a.span.begin < b.span.begin; });
+  // What goes in front comes before a change of the member that stands there.
+  std::sort(edits_.begin(), edits_.end(), [](const Edit& a, const Edit& b) {
+    return a.span.begin != b.span.begin ? a.span.begin < b.span.begin : a.span.end < b.span.end;
+  });
   std::vector<std::string_view> out;
   std::size_t at = 0;
   for (const auto& edit : edits_) {

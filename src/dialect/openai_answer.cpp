@@ -14,6 +14,19 @@ void append_text(const simdjson::simdjson_result<dom::element>& value, std::stri
   if (value.get_string().get(text) == simdjson::SUCCESS) out += text;
 }
 
+// Content as text, or as parts: {"text":…} and Mistral's {"thinking":[{"text":…}]}.
+void append_content(const simdjson::simdjson_result<dom::element>& value, std::string& out) {
+  append_text(value, out);
+  dom::array parts;
+  if (value.get_array().get(parts) != simdjson::SUCCESS) return;
+  for (auto part : parts) {
+    append_text(part["text"], out);
+    dom::array thoughts;
+    if (part["thinking"].get_array().get(thoughts) != simdjson::SUCCESS) continue;
+    for (auto thought : thoughts) append_text(thought["text"], out);
+  }
+}
+
 bool has_text(const simdjson::simdjson_result<dom::element>& value) {
   std::string_view text;
   return value.get_string().get(text) == simdjson::SUCCESS && !text.empty();
@@ -47,7 +60,7 @@ void read_rerank(const dom::object& object, OpenAiAnswer& answer) {
 
 }  // namespace
 
-OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
+OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body, UsageRules rules) {
   OpenAiAnswer answer;
   thread_local std::unique_ptr<dom::parser> parser;
   if (!parser || parser->capacity() > (4U << 20U)) parser = std::make_unique<dom::parser>();
@@ -59,10 +72,12 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
 
   dom::object error;
   if (object["error"].get_object().get(error) == simdjson::SUCCESS) answer.is_error = has_text(error["type"]);
+  if (std::int64_t code = 0; object["base_resp"]["status_code"].get_int64().get(code) == simdjson::SUCCESS && code != 0)
+    answer.is_error = true;
 
   dom::element usage;
   if (object["usage"].get(usage) == simdjson::SUCCESS && usage.is_object())
-    answer.usage = read_openai_usage(usage, &answer.usage_refused);
+    answer.usage = read_openai_usage(usage, &answer.usage_refused, rules);
   bool count_text = !answer.usage || answer.usage->completion_tokens == 0;
 
   switch (route) {
@@ -85,6 +100,9 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
         anything = true;
         if (reason == "content_filter") answer.content_filtered = true;
       }
+      if (rules.cached_apart && answer.usage && choice["usage"].get(usage) == simdjson::SUCCESS && usage.is_object())
+        if (auto more = read_openai_usage(usage, nullptr, rules))
+          answer.usage->cached_tokens = std::max(answer.usage->cached_tokens, more->cached_tokens);
       auto message = choice["message"];
       for (auto name : {"content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio"})
         anything = anything || has_something(message[name]);
@@ -92,7 +110,7 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
       if (dom::array calls; message["tool_calls"].get_array().get(calls) == simdjson::SUCCESS)
         answer.tool_calls += static_cast<std::int64_t>(calls.size());
       if (!count_text) continue;
-      append_text(message["content"], answer.output_text);
+      append_content(message["content"], answer.output_text);
       append_text(message["reasoning_content"], answer.output_text);
       append_text(message["reasoning"], answer.output_text);
       append_text(choice["text"], answer.output_text);

@@ -7,6 +7,7 @@
 
 #include "billing/usage.h"
 #include "dialect/openai_request.h"
+#include "dialect/openai_usage.h"
 
 namespace tollgate::dialect {
 
@@ -22,6 +23,6 @@ struct OpenAiAnswer {
 };
 
 // `body` has 64 readable bytes behind it.
-OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body);
+OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body, UsageRules rules = {});
 
 }  // namespace tollgate::dialect

@@ -98,6 +98,25 @@ std::optional<std::string> read_other_message(const dom::element& document) {
   return std::nullopt;
 }
 
+// Failures that come with 200 and a code of MiniMax's own in base_resp.
+bool read_base_resp(const dom::element& document, const core::SecretSet& secrets, RelayError& error) {
+  std::int64_t code = 0;
+  if (document["base_resp"]["status_code"].get_int64().get(code) != simdjson::SUCCESS || code == 0) return false;
+  switch (code) {
+    case 1002:
+    case 1039: error.status = 429; break;
+    case 1004:
+    case 2049: error.status = 401; break;
+    case 1008: error.status = 402; break;
+    case 2013: error.status = 400; break;
+    default: error.status = 500;
+  }
+  error.type = "upstream_error";
+  error.code = std::to_string(code);
+  error.message = core::scrub(text_at(document, "/base_resp/status_msg").value_or("the upstream failed"), secrets);
+  return true;
+}
+
 }  // namespace
 
 RelayError gate_error(int status, std::string message, std::string_view code) {
@@ -161,7 +180,7 @@ RelayError read_upstream_error(int status, std::string_view body, const core::Se
   dom::element document;
   bool is_json = parser.parse(body.data(), body.size()).get(document) == simdjson::SUCCESS && document.is_object();
   if (is_json) {
-    if (read_error_object(document, secrets, error)) {
+    if (read_error_object(document, secrets, error) || read_base_resp(document, secrets, error)) {
       error.internal.clear();
     } else if (auto message = read_other_message(document)) {
       error.message = core::scrub(*message, secrets);
@@ -170,7 +189,7 @@ RelayError read_upstream_error(int status, std::string_view body, const core::Se
   } else if (!body.empty()) {
     error.detail = "body: " + core::scrub(body, secrets);
   }
-  if ((status == 401 || status == 403) && auth_text == AuthText::kFixed) {
+  if ((error.status == 401 || error.status == 403) && auth_text == AuthText::kFixed) {
     error.internal = error.log_text();
     error.message = "upstream authentication failed";
     error.metadata.clear();

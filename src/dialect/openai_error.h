@@ -2,6 +2,8 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/secret_scrub.h"
 
@@ -16,12 +18,13 @@ struct RelayError {
   int status = 500;
   ErrorKind kind = ErrorKind::kGateway;
   std::string type = "new_api_error";
-  std::string code;            // JSON text of the member: a quoted string, a number or null
-  std::string message;         // as it goes to the client, but for the request id
-  std::string internal;        // what log rows say; the message when empty
-  std::string detail;          // for the server's log alone
-  std::string retry_after;     // of the upstream, when it sent one
-  bool no_retry = false;       // another channel would fail in the same way
+  std::string code;         // JSON text of the member: a quoted string, a number or null
+  std::string message;      // as it goes to the client, but for the request id
+  std::string internal;     // what log rows say; the message when empty
+  std::string detail;       // for the server's log alone
+  std::string retry_after;  // of the upstream, when it sent one
+  std::vector<std::pair<std::string, std::string>> headers;  // of the upstream, for the client
+  bool no_retry = false;                                     // another channel would fail in the same way
   bool channel_fault = false;  // the channel's settings are wrong: always worth another channel
   bool before_gates = false;   // spoken by the gate: no member param
   std::string metadata;        // JSON text of the member, when the upstream's error had it

@@ -1,7 +1,5 @@
 #include "dialect/openai_reasoning.h"
 
-#include <optional>
-
 namespace tollgate::dialect {
 namespace {
 
@@ -11,12 +9,6 @@ std::string_view text_of(std::string_view body, core::JsonSpan span) { return bo
 
 bool is_o_series(std::string_view model) {
   return model.size() >= 2 && model[0] == 'o' && model[1] >= '0' && model[1] <= '9';
-}
-
-std::optional<std::string_view> effort_suffix(std::string_view model) {
-  for (std::string_view suffix : {"-high", "-minimal", "-low", "-medium", "-none", "-xhigh"})
-    if (model.ends_with(suffix)) return suffix.substr(1);
-  return std::nullopt;
 }
 
 // gpt-5.1 and newer take sampling members while they do not reason.
@@ -38,6 +30,15 @@ void system_to_developer(const JsonMember& messages, core::JsonEditor& editor, s
 
 }  // namespace
 
+std::optional<std::string> take_effort_suffix(std::string& model) {
+  for (std::string_view suffix : {"-high", "-minimal", "-low", "-medium", "-none", "-xhigh"}) {
+    if (!model.ends_with(suffix)) continue;
+    model.resize(model.size() - suffix.size());
+    return std::string(suffix.substr(1));
+  }
+  return std::nullopt;
+}
+
 void adapt_to_reasoning_model(std::string& upstream_model, core::JsonEditor& editor, std::string_view body) {
   const bool o_series = is_o_series(upstream_model);
   const bool gpt5 = upstream_model.starts_with("gpt-5");
@@ -46,9 +47,8 @@ void adapt_to_reasoning_model(std::string& upstream_model, core::JsonEditor& edi
   if (!members) return;
 
   std::string effort;
-  if (auto suffix = effort_suffix(upstream_model)) {
+  if (auto suffix = take_effort_suffix(upstream_model)) {
     effort = *suffix;
-    upstream_model.resize(upstream_model.size() - suffix->size() - 1);
     editor.set("reasoning_effort", "\"" + effort + "\"");
   }
   const JsonMember* max_tokens = nullptr;

@@ -18,6 +18,16 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
+// The text of an object; "" of anything else.
+std::string_view object_text(ondemand::value& value) {
+  ondemand::json_type type;
+  ondemand::object object;
+  std::string_view raw;
+  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::object) return {};
+  if (value.get_object().get(object) != simdjson::SUCCESS || object.raw_json().get(raw) != simdjson::SUCCESS) return {};
+  return raw;
+}
+
 }  // namespace
 
 StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_view) {
@@ -39,8 +49,8 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_
 
   bool is_error = false;
   std::size_t choices = 0;
-  bool usage_here = false;
   std::string usage_text;
+  std::string usage_of_choice;
   each_member(root, [&](std::string_view key, ondemand::value& value) {
     std::string_view text;
     if (key == "choices") {
@@ -59,6 +69,8 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_
               if (text == "content_filter") content_filtered_ = true;
               if (text == "error") is_error = true;
             }
+          } else if (name == "usage" && usage_rules_.cached_apart) {
+            usage_of_choice = object_text(inner);
           } else if (name == "text") {
             if (string_of(inner, text)) output_.add(text);
           } else if (name == "delta") {
@@ -71,6 +83,12 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_
                   each_element(piece, [&](ondemand::value& element) {
                     each_member(element, [&](std::string_view label, ondemand::value& leaf) {
                       if (label == "text" && string_of(leaf, text)) output_.add(text);
+                      if (label == "thinking")
+                        each_element(leaf, [&](ondemand::value& thought) {
+                          each_member(thought, [&](std::string_view name_of, ondemand::value& words) {
+                            if (name_of == "text" && string_of(words, text)) output_.add(text);
+                          });
+                        });
                     });
                   });
                 }
@@ -103,15 +121,12 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_
         if (finished || calls > 0) meaningful_ = true;
       });
     } else if (key == "usage") {
-      ondemand::json_type type;
-      if (value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::object) {
-        ondemand::object object;
-        std::string_view raw;
-        if (value.get_object().get(object) == simdjson::SUCCESS && object.raw_json().get(raw) == simdjson::SUCCESS) {
-          usage_text.assign(raw);
-          usage_here = true;
-        }
-      }
+      usage_text = object_text(value);
+    } else if (key == "base_resp") {
+      each_member(value, [&](std::string_view name, ondemand::value& inner) {
+        std::int64_t code = 0;
+        if (name == "status_code" && inner.get_int64().get(code) == simdjson::SUCCESS && code != 0) is_error = true;
+      });
     } else if (key == "error") {
       ondemand::json_type type;
       if (value.type().get(type) == simdjson::SUCCESS && type != ondemand::json_type::null) is_error = true;
@@ -131,11 +146,15 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_
     error_ = payload;
     return StreamAction::kError;
   }
-  if (usage_here) {
+  if (usage_text.empty()) usage_text.swap(usage_of_choice);
+  if (!usage_text.empty()) {
     // This uses the thread's padded buffer again: nothing of the event is looked at after it.
     bool refused = false;
-    if (auto usage = read_openai_usage(usage_text, &refused); usage && usage->usable()) {
+    if (auto usage = read_openai_usage(usage_text, &refused, usage_rules_); usage && usage->usable()) {
       usage_ = *usage;
+      if (!usage_of_choice.empty())
+        if (auto more = read_openai_usage(usage_of_choice, nullptr, usage_rules_))
+          usage_.cached_tokens = std::max(usage_.cached_tokens, more->cached_tokens);
       has_usage_ = true;
     } else if (refused) {
       // What came before it is no better known than what it says.

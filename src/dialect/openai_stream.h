@@ -7,13 +7,15 @@
 
 #include "billing/token_estimate.h"
 #include "billing/usage.h"
+#include "dialect/openai_usage.h"
 #include "dialect/stream_reader.h"
 
 namespace tollgate::dialect {
 
 class OpenAiStreamReader final : public StreamReader {
  public:
-  explicit OpenAiStreamReader(bool client_wants_usage) : client_wants_usage_(client_wants_usage) {}
+  explicit OpenAiStreamReader(bool client_wants_usage, UsageRules rules = {})
+      : client_wants_usage_(client_wants_usage), usage_rules_(rules) {}
 
   // Events of this format have no names.
   StreamAction on_event(std::string_view payload, std::string_view name = {}) override;
@@ -35,6 +37,7 @@ class OpenAiStreamReader final : public StreamReader {
 
  private:
   bool client_wants_usage_;
+  UsageRules usage_rules_;
   bool meaningful_ = false;
   bool done_ = false;
   bool has_usage_ = false;

@@ -75,7 +75,7 @@ void read_completion_details(const dom::element& value, billing::Usage& usage, F
 
 }  // namespace
 
-std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* refused) {
+std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* refused, UsageRules rules) {
   if (refused) *refused = false;
   Padded padded(text);
   thread_local dom::parser parser;
@@ -84,10 +84,10 @@ std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* ref
     if (refused) *refused = failure == simdjson::NUMBER_ERROR;
     return std::nullopt;
   }
-  return read_openai_usage(root, refused);
+  return read_openai_usage(root, refused, rules);
 }
 
-std::optional<billing::Usage> read_openai_usage(const dom::element& root, bool* refused) {
+std::optional<billing::Usage> read_openai_usage(const dom::element& root, bool* refused, UsageRules rules) {
   if (refused) *refused = false;
   if (!root.is_object()) return std::nullopt;
   billing::Usage usage;
@@ -105,7 +105,7 @@ std::optional<billing::Usage> read_openai_usage(const dom::element& root, bool* 
       input = figures.count(value);
     } else if (key == "output_tokens") {
       output = figures.count(value);
-    } else if (key == "prompt_cache_hit_tokens") {
+    } else if (key == "prompt_cache_hit_tokens" || (rules.cached_apart && key == "cached_tokens")) {
       usage.cached_tokens = std::max(usage.cached_tokens, figures.count(value));
     } else if (key == "prompt_tokens_details" || key == "input_tokens_details" || key == "input_token_details") {
       read_prompt_details(value, usage, figures);
@@ -119,6 +119,8 @@ std::optional<billing::Usage> read_openai_usage(const dom::element& root, bool* 
   });
   if (usage.prompt_tokens == 0) usage.prompt_tokens = input;
   if (usage.completion_tokens == 0) usage.completion_tokens = output;
+  if (rules.completion_without_reasoning)
+    usage.completion_tokens = std::max(usage.completion_tokens, usage.total_tokens - usage.prompt_tokens);
   if (usage.total_tokens != 0 && usage.total_tokens < usage.prompt_tokens + usage.completion_tokens) figures.refuse();
   if (!figures.absurd()) return usage;
   if (refused) *refused = true;

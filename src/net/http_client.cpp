@@ -263,6 +263,12 @@ awaitable<CallResult<std::unique_ptr<Stream>>> Upstreams::connect(const Upstream
       continue;
     }
     if (fault != StreamFault::kNone) co_return fault_failure(fault, TimeLimit::kConnect, "");
+    if (request.proxy && request.proxy->tls()) {
+      auto secure = co_await tls_->handshake(*stream, request.proxy->host, request.verify_tls);
+      if (!secure)
+        co_return failure(secure.error().code, "the proxy: " + secure.error().message,
+                          secure.error().code == Errc::kTimeout ? TimeLimit::kConnect : TimeLimit::kNone);
+    }
     if (request.proxy) {
       auto opened = co_await open_tunnel(*stream, *request.proxy, *request.url);
       if (!opened)

@@ -62,7 +62,7 @@ struct UpstreamRequest {
   BodySource* source = nullptr;            // the body instead, as it is read
   // Set: these are connected to, in this order, without asking for the name; on a connection of its own.
   const std::vector<std::string>* addresses = nullptr;
-  const Url* proxy = nullptr;  // http, https (CONNECT over TLS is not spoken), socks5, socks5h
+  const Url* proxy = nullptr;  // http, https, socks5, socks5h
   Timeouts timeouts;
   bool verify_tls = true;
 };
@@ -88,6 +88,8 @@ class UpstreamCall {
   ~UpstreamCall();
   int status() const { return head_.status; }
   std::optional<std::string_view> header(std::string_view name) const { return head_.headers.find(name); }
+
+  std::span<const Header> headers() const { return head_.headers.all(); }
 
   // The next bytes of the body, chunking removed; an empty view is its proper end. The view lives until the next call.
   // Errors: kClosed (reset, or ended before its length), kTimeout with the limit, kCancelled, kInvalid (bad chunking).

@@ -47,7 +47,7 @@ class Stream {
   void limit(std::chrono::steady_clock::time_point due);
   void no_limit();
 
-  void attach_tls(SSL* ssl) { ssl_ = ssl; }  // takes ownership
+  void attach_tls(SSL* ssl) { ssl_ = ssl; }  // takes ownership; an earlier one must belong to it
   SSL* tls() const { return ssl_; }
   bool peer_closed() const;  // looks without taking: orderly end, reset, or bytes nobody asked for
   bool ended() const;        // looks without taking: orderly end or reset

@@ -34,8 +34,18 @@ SSL_CTX* TlsContexts::context(bool verify) {
 awaitable<core::Result<void>> TlsContexts::handshake(Stream& stream, const std::string& host, bool verify) {
   SSL* ssl = SSL_new(context(verify));
   if (!ssl) co_return core::error(Errc::kInternal, "TLS cannot be set up");
+  if (SSL* around = stream.tls()) {
+    BIO* tunnel = BIO_new(BIO_f_ssl());
+    if (!tunnel) {
+      SSL_free(ssl);
+      co_return core::error(Errc::kInternal, "TLS cannot be set up");
+    }
+    BIO_set_ssl(tunnel, around, BIO_CLOSE);  // goes with the inner one from here on
+    SSL_set_bio(ssl, tunnel, tunnel);
+  } else {
+    SSL_set_fd(ssl, stream.socket().native_handle());
+  }
   stream.attach_tls(ssl);
-  SSL_set_fd(ssl, stream.socket().native_handle());
   if (core::parse_ip(host)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str());
   } else {

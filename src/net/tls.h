@@ -18,8 +18,8 @@ class TlsContexts {
   TlsContexts() = default;
   ~TlsContexts();
 
-  // Shakes hands on a connected stream whose limit is set. Errors: kDenied with what the certificate lacks, kClosed,
-  // kTimeout, kCancelled.
+  // Shakes hands on a connected stream whose limit is set; on one that is TLS already (a proxy's), inside of that.
+  // Errors: kDenied with what the certificate lacks, kClosed, kTimeout, kCancelled.
   awaitable<core::Result<void>> handshake(Stream& stream, const std::string& host, bool verify);
 
  private:

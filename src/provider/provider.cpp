@@ -3,82 +3,109 @@
 namespace tollgate::provider {
 namespace {
 
-// Types whose provider speaks a format of its own are listed so that lists and errors can name them.
+using dialect::OpenAiRoute;
+using enum StreamOptions;
+
+constexpr RouteSet kChat = route_bit(OpenAiRoute::kChatCompletions);
+constexpr RouteSet kCompletions = route_bit(OpenAiRoute::kCompletions);
+constexpr RouteSet kEmbeddings = route_bit(OpenAiRoute::kEmbeddings);
+constexpr RouteSet kModerations = route_bit(OpenAiRoute::kModerations);
+constexpr RouteSet kImages = route_bit(OpenAiRoute::kImages);
+constexpr RouteSet kImageEdits = route_bit(OpenAiRoute::kImageEdits);
+constexpr RouteSet kRerank = route_bit(OpenAiRoute::kRerank);
+constexpr RouteSet kAll = ~RouteSet{0};
+
+// A server that copies OpenAI.
+constexpr Provider compatible(int type, std::string_view name, std::string_view base_url) {
+  return {.type = type,
+          .name = name,
+          .base_url = base_url,
+          .routes = kAll,
+          .stream_options = kTry,
+          .passes_query = true,
+          .body = openai_body};
+}
+
+// A row for every type that is stored; those without routes are named in lists and errors only.
+// clang-format off
 constexpr Provider kProviders[] = {
-    {.type = 0, .name = "Unknown", .base_url = "", .openai = true},
-    {.type = 1, .name = "OpenAI", .base_url = "https://api.openai.com", .openai = true, .stream_options = true},
-    {.type = 2, .name = "Midjourney", .base_url = "https://oa.api2d.net"},
-    {.type = 3, .name = "Azure", .base_url = ""},
+    compatible(0, "Unknown", ""),
+    {.type = 1, .name = "OpenAI", .base_url = "https://api.openai.com", .routes = kAll, .stream_options = kYes,
+     .passes_query = true, .address = openai_address, .body = openai_body},
+    compatible(2, "Midjourney", "https://oa.api2d.net"),
+    {.type = 3, .name = "Azure", .base_url = "", .routes = kAll, .stream_options = kYes, .address = azure_address,
+     .caller = azure_key, .body = openai_body},
     {.type = 4, .name = "Ollama", .base_url = "http://localhost:11434"},
-    {.type = 5, .name = "MidjourneyPlus", .base_url = "https://api.openai-sb.com"},
-    {.type = 6, .name = "OpenAIMax", .base_url = "https://api.openaimax.com", .openai = true},
-    {.type = 7, .name = "OhMyGPT", .base_url = "https://api.ohmygpt.com", .openai = true},
-    {.type = 8, .name = "Custom", .base_url = "", .openai = true},
-    {.type = 9, .name = "AILS", .base_url = "https://api.caipacity.com", .openai = true},
-    {.type = 10, .name = "AIProxy", .base_url = "https://api.aiproxy.io", .openai = true},
+    compatible(5, "MidjourneyPlus", "https://api.openai-sb.com"),
+    compatible(6, "OpenAIMax", "https://api.openaimax.com"),
+    compatible(7, "OhMyGPT", "https://api.ohmygpt.com"),
+    {.type = 8, .name = "Custom", .base_url = "", .routes = kAll, .stream_options = kTry, .address = custom_address,
+     .body = openai_body},
+    compatible(9, "AILS", "https://api.caipacity.com"),
+    compatible(10, "AIProxy", "https://api.aiproxy.io"),
     {.type = 11, .name = "PaLM", .base_url = ""},
-    {.type = 12, .name = "API2GPT", .base_url = "https://api.api2gpt.com", .openai = true},
-    {.type = 13, .name = "AIGC2D", .base_url = "https://api.aigc2d.com", .openai = true},
+    compatible(12, "API2GPT", "https://api.api2gpt.com"),
+    compatible(13, "AIGC2D", "https://api.aigc2d.com"),
     {.type = 14, .name = "Anthropic", .base_url = "https://api.anthropic.com"},
     {.type = 15, .name = "Baidu", .base_url = "https://aip.baidubce.com"},
     {.type = 16, .name = "Zhipu", .base_url = "https://open.bigmodel.cn"},
-    {.type = 17, .name = "Ali", .base_url = "https://dashscope.aliyuncs.com"},
+    {.type = 17, .name = "Ali", .base_url = "https://dashscope.aliyuncs.com",
+     .routes = kChat | kCompletions | kEmbeddings, .stream_options = kYes, .prefix = "/compatible-mode/v1",
+     .caller = dashscope_key, .body = dashscope_body},
     {.type = 18, .name = "Xunfei", .base_url = ""},
-    {.type = 19, .name = "360", .base_url = "https://api.360.cn", .openai = true},
-    {.type = 20, .name = "OpenRouter", .base_url = "https://openrouter.ai/api", .openai = true},
+    compatible(19, "360", "https://api.360.cn"),
+    {.type = 20, .name = "OpenRouter", .base_url = "https://openrouter.ai/api", .routes = kAll, .passes_query = true,
+     .site_headers = openrouter_site, .body = openrouter_body},
     {.type = 21, .name = "AIProxyLibrary", .base_url = "https://api.aiproxy.io"},
-    {.type = 22, .name = "FastGPT", .base_url = "https://fastgpt.run/api/openapi", .openai = true},
+    compatible(22, "FastGPT", "https://fastgpt.run/api/openapi"),
     {.type = 23, .name = "Tencent", .base_url = "https://hunyuan.tencentcloudapi.com"},
     {.type = 24, .name = "Gemini", .base_url = "https://generativelanguage.googleapis.com"},
-    {.type = 25, .name = "Moonshot", .base_url = "https://api.moonshot.cn", .openai = true},
-    {.type = 26, .name = "ZhipuV4", .base_url = "https://open.bigmodel.cn"},
-    {.type = 27, .name = "Perplexity", .base_url = "https://api.perplexity.ai"},
-    {.type = 31, .name = "LingYiWanWu", .base_url = "https://api.lingyiwanwu.com", .openai = true},
+    {.type = 25, .name = "Moonshot", .base_url = "https://api.moonshot.cn",
+     .routes = kChat | kCompletions | kEmbeddings | kRerank, .plans = true, .usage = {.cached_apart = true}},
+    {.type = 26, .name = "ZhipuV4", .base_url = "https://open.bigmodel.cn", .routes = kChat | kEmbeddings,
+     .prefix = "/api/paas/v4", .plans = true, .body = zhipu_body, .usage = {.cached_apart = true}},
+    {.type = 27, .name = "Perplexity", .base_url = "https://api.perplexity.ai", .routes = kChat, .prefix = "",
+     .body = perplexity_body},
+    compatible(31, "LingYiWanWu", "https://api.lingyiwanwu.com"),
     {.type = 33, .name = "AWS", .base_url = ""},
     {.type = 34, .name = "Cohere", .base_url = "https://api.cohere.ai"},
-    {.type = 35, .name = "MiniMax", .base_url = "https://api.minimax.chat"},
-    {.type = 36, .name = "SunoAPI", .base_url = ""},
+    {.type = 35, .name = "MiniMax", .base_url = "https://api.minimax.chat", .routes = kChat,
+     .address = minimax_address},
+    compatible(36, "SunoAPI", ""),
     {.type = 37, .name = "Dify", .base_url = "https://api.dify.ai"},
-    {.type = 38, .name = "Jina", .base_url = "https://api.jina.ai"},
-    {.type = 39, .name = "Cloudflare", .base_url = "https://api.cloudflare.com"},
-    {.type = 40, .name = "SiliconFlow", .base_url = "https://api.siliconflow.cn", .openai = true},
+    {.type = 38, .name = "Jina", .base_url = "https://api.jina.ai", .routes = kEmbeddings | kRerank,
+     .body = jina_body, .refusal = "invalid relay mode"},
+    {.type = 39, .name = "Cloudflare", .base_url = "https://api.cloudflare.com", .routes = kChat | kEmbeddings,
+     .stream_options = kYes, .address = cloudflare_address},
+    {.type = 40, .name = "SiliconFlow", .base_url = "https://api.siliconflow.cn",
+     .routes = kAll & ~(kImageEdits | kModerations), .passes_query = true, .body = siliconflow_body},
     {.type = 41, .name = "VertexAI", .base_url = ""},
-    {.type = 42, .name = "Mistral", .base_url = "https://api.mistral.ai", .openai = true},
-    {.type = 43, .name = "DeepSeek", .base_url = "https://api.deepseek.com", .openai = true, .stream_options = true},
-    {.type = 44, .name = "MokaAI", .base_url = "https://api.moka.ai"},
-    {.type = 45, .name = "VolcEngine", .base_url = "https://ark.cn-beijing.volces.com"},
-    {.type = 46, .name = "BaiduV2", .base_url = "https://qianfan.baidubce.com"},
-    {.type = 47, .name = "Xinference", .base_url = "", .openai = true},
-    {.type = 48, .name = "xAI", .base_url = "https://api.x.ai", .openai = true, .stream_options = true},
+    {.type = 42, .name = "Mistral", .base_url = "https://api.mistral.ai",
+     .routes = kChat | kEmbeddings | kModerations, .passes_query = true, .body = mistral_body},
+    {.type = 43, .name = "DeepSeek", .base_url = "https://api.deepseek.com", .routes = kChat | kCompletions,
+     .stream_options = kYes, .address = deepseek_address},
+    {.type = 44, .name = "MokaAI", .base_url = "https://api.moka.ai", .routes = kEmbeddings, .address = mokaai_address},
+    {.type = 45, .name = "VolcEngine", .base_url = "https://ark.cn-beijing.volces.com",
+     .routes = kChat | kEmbeddings | kImages, .stream_options = kYes, .plans = true, .address = volcengine_address,
+     .body = volcengine_body},
+    {.type = 46, .name = "BaiduV2", .base_url = "https://qianfan.baidubce.com",
+     .routes = kChat | kEmbeddings | kImages | kImageEdits | kRerank, .stream_options = kYes, .prefix = "/v2",
+     .caller = baidu_key, .body = baidu_body},
+    compatible(47, "Xinference", ""),
+    {.type = 48, .name = "xAI", .base_url = "https://api.x.ai", .routes = kChat | kCompletions | kImages,
+     .stream_options = kYes, .passes_query = true, .body = xai_body, .usage = {.completion_without_reasoning = true}},
     {.type = 49, .name = "Coze", .base_url = "https://api.coze.cn"},
-    {.type = 50, .name = "Kling", .base_url = "https://api.klingai.com"},
+    compatible(50, "Kling", "https://api.klingai.com"),
     {.type = 51, .name = "Jimeng", .base_url = "https://visual.volcengineapi.com"},
-    {.type = 52, .name = "Vidu", .base_url = "https://api.vidu.cn"},
-    {.type = 53, .name = "Submodel", .base_url = "https://llm.submodel.ai", .openai = true, .stream_options = true},
-    {.type = 54, .name = "DoubaoVideo", .base_url = "https://ark.cn-beijing.volces.com"},
-    {.type = 55, .name = "Sora", .base_url = "https://api.openai.com", .openai = true},
+    compatible(52, "Vidu", "https://api.vidu.cn"),
+    {.type = 53, .name = "Submodel", .base_url = "https://llm.submodel.ai", .routes = kChat | kCompletions,
+     .stream_options = kYes, .passes_query = true, .refusal = "submodel channel: endpoint not supported"},
+    compatible(54, "DoubaoVideo", "https://ark.cn-beijing.volces.com"),
+    compatible(55, "Sora", "https://api.openai.com"),
     {.type = 56, .name = "Replicate", .base_url = "https://api.replicate.com"},
     {.type = 57, .name = "Codex", .base_url = "https://chatgpt.com"},
 };
-
-constexpr int kCustom = 8;
-constexpr int kDeepSeek = 43;
-
-std::string_view path_of(dialect::OpenAiRoute route) {
-  switch (route) {
-    case dialect::OpenAiRoute::kChatCompletions: return "/v1/chat/completions";
-    case dialect::OpenAiRoute::kCompletions: return "/v1/completions";
-    case dialect::OpenAiRoute::kEmbeddings: return "/v1/embeddings";
-    case dialect::OpenAiRoute::kModerations: return "/v1/moderations";
-    case dialect::OpenAiRoute::kImages: return "/v1/images/generations";
-    case dialect::OpenAiRoute::kImageEdits: return "/v1/images/edits";
-    case dialect::OpenAiRoute::kSpeech: return "/v1/audio/speech";
-    case dialect::OpenAiRoute::kTranscriptions: return "/v1/audio/transcriptions";
-    case dialect::OpenAiRoute::kTranslations: return "/v1/audio/translations";
-    case dialect::OpenAiRoute::kRerank: return "/v1/rerank";
-  }
-  return "";
-}
+// clang-format on
 
 }  // namespace
 
@@ -90,25 +117,31 @@ const Provider* find_provider(std::int64_t type) {
   return nullptr;
 }
 
-core::Result<std::string> upstream_url(const Provider& provider, std::string_view base_url, dialect::OpenAiRoute route,
-                                       std::string_view upstream_model) {
-  std::string base(base_url.empty() ? provider.base_url : base_url);
+core::Result<std::string> upstream_url(const Provider& provider, const Call& call) {
+  auto base = call.base_url.empty() ? provider.base_url : call.base_url;
   if (base.empty()) return core::error(core::Errc::kInvalid, "the channel has no base URL");
-  if (provider.type == kCustom) {
-    // The whole address, with the model put in.
-    constexpr std::string_view kMark = "{model}";
-    for (auto at = base.find(kMark); at != std::string::npos; at = base.find(kMark, at + upstream_model.size()))
-      base.replace(at, kMark.size(), upstream_model);
-    return base;
+  std::string out;
+  if (auto plan = provider.plans ? plan_base(base) : std::string_view(); !plan.empty()) {
+    out = plan;
+    out += route_path(call.route);
+    return out;
   }
-  if (base.ends_with('/')) base.pop_back();
-  std::string_view path = path_of(route);
-  // DeepSeek keeps fill-in-the-middle apart.
-  if (provider.type == kDeepSeek && route == dialect::OpenAiRoute::kCompletions)
-    path = base.ends_with("/beta") ? "/completions" : "/beta/completions";
-  // The Cloudflare AI gateway's addresses already stand where the version would.
-  if (provider.type == 1 && base.starts_with("https://gateway.ai.cloudflare.com")) path.remove_prefix(3);
-  return base + std::string(path);
+  if (base.ends_with('/')) base.remove_suffix(1);
+  if (provider.address) {
+    auto address = provider.address(call, base);
+    if (!address) return address;
+    out = std::move(*address);
+  } else {
+    out.reserve(base.size() + provider.prefix.size() + call.query.size() + 32);
+    out = base;
+    out += provider.prefix;
+    out += route_path(call.route);
+  }
+  if (provider.passes_query && !call.query.empty()) {
+    out += '?';
+    out += call.query;
+  }
+  return out;
 }
 
 }  // namespace tollgate::provider

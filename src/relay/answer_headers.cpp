@@ -7,6 +7,16 @@
 namespace tollgate::relay {
 namespace {
 
+bool is_short_text(std::string_view value) {
+  return !value.empty() && value.size() <= 256 &&
+         std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+}
+
+bool is_rate_limit(std::string_view name) {
+  return name.starts_with("x-ratelimit-") || name.starts_with("ratelimit-") || name == "ratelimit" ||
+         name.starts_with("anthropic-ratelimit-");
+}
+
 constexpr std::string_view kBytes = "application/octet-stream";
 constexpr std::size_t kLongest = 200;
 
@@ -27,6 +37,21 @@ bool is_plain_type(std::string_view value) {
 
 }  // namespace
 
+PassedHeaders passed_headers(const net::UpstreamCall& call, const Channel& channel, bool pass_id) {
+  PassedHeaders out;
+  if (pass_id)
+    if (auto value = call.header("x-request-id"); value && is_short_text(*value))
+      out.emplace_back("x-upstream-request-id", *value);
+  if (channel.pass_limits) {
+    for (const auto& field : call.headers()) {
+      auto name = core::ascii_lower(field.name);
+      if (is_rate_limit(name) && is_short_text(field.value) && out.size() < 32)
+        out.emplace_back(std::move(name), field.value);
+    }
+  }
+  return out;
+}
+
 bool is_media_type(std::string_view content_type) {
   auto type = core::ascii_lower(content_type.substr(0, content_type.find(';')));
   while (type.ends_with(' ')) type.pop_back();
@@ -34,7 +59,7 @@ bool is_media_type(std::string_view content_type) {
          type == "application/ogg";
 }
 
-std::vector<net::Header> passed_headers(const net::UpstreamCall& call) {
+std::vector<net::Header> media_headers(const net::UpstreamCall& call) {
   auto type = call.header("content-type").value_or("");
   std::vector<net::Header> headers{{"Content-Type", is_plain_type(type) ? type : kBytes}};
   auto disposition = call.header("content-disposition");

@@ -9,6 +9,8 @@
 #include "dialect/transcript.h"
 #include "net/suspend.h"
 #include "net/worker.h"
+#include "provider/enterprise.h"
+#include "relay/answer_headers.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/media_charge.h"
@@ -17,6 +19,7 @@
 #include "relay/settle.h"
 #include "relay/speech_answer.h"
 #include "relay/stream.h"
+#include "relay/stream_usage.h"
 #include "relay/upstream_request.h"
 
 namespace tollgate::relay {
@@ -122,14 +125,15 @@ net::awaitable<dialect::OpenAiAnswer> read_answer(Request& request, std::string_
   if (text.size() > kReadHere) {
     using Answer = std::shared_ptr<dialect::OpenAiAnswer>;
     auto read = co_await net::suspend<Answer>([&](auto done) {
-      bool taken = request.relay.cpu_threads.submit([route = request.route, text, done] {
-        done(std::make_shared<dialect::OpenAiAnswer>(dialect::read_openai_answer(route, text)));
-      });
+      bool taken = request.relay.cpu_threads.submit(
+          [route = request.route, usage = request.channel->provider->usage, text, done] {
+            done(std::make_shared<dialect::OpenAiAnswer>(dialect::read_openai_answer(route, text, usage)));
+          });
       if (!taken) done(nullptr);
     });
     if (read) co_return std::move(*read);
   }
-  co_return dialect::read_openai_answer(request.route, text);
+  co_return dialect::read_openai_answer(request.route, text, request.channel->provider->usage);
 }
 
 net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::UpstreamCall& call, ClientSide& client) {
@@ -150,9 +154,15 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     error.internal = body.failure->message;
     co_return error;
   }
+  const auto passed = passed_headers(call, *request.channel, request.relay.settings.pass_upstream_id);
   auto size = body.text.size();
   body.text.append(64, '\0');
   std::string_view text(body.text.data(), size);
+  if (request.channel->enterprise_answers) {
+    auto data = provider::openrouter_data(text);
+    if (!data) co_return dialect::bad_answer("bad_response", data.error().message);
+    text = *data;
+  }
   const bool transcript = is_transcript(request.route);
   const auto type = call.header("content-type").value_or("");
   dialect::OpenAiAnswer answer;
@@ -183,6 +193,10 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     co_return std::nullopt;
   }
   std::string replaced;
+  if (request.channel->reshape.any() && request.route == dialect::OpenAiRoute::kChatCompletions) {
+    replaced = dialect::OpenAiReshaper(request.channel->reshape).answer(text);
+    text = replaced;
+  }
   if (answers_text(request.route) && (!answer.usage || !answer.usage->usable())) {
     // The client gets the figures it is charged by.
     if (needs_estimate(end)) co_await estimate_prompt(request);
@@ -190,7 +204,9 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     replaced = with_usage(text, billed.usage);
   }
   co_await settle(request, end);
-  net::Header headers[] = {{"Content-Type", transcript ? dialect::transcript_type(type) : "application/json"}};
+  std::vector<net::Header> headers = {
+      {"Content-Type", transcript ? dialect::transcript_type(type) : std::string_view("application/json")}};
+  for (const auto& [name, value] : passed) headers.push_back({name, value});
   auto sent = co_await request.exchange.answer(200, headers, replaced.empty() ? text : std::string_view(replaced));
   core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request.id, sent.error().message);
@@ -218,8 +234,9 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   if (request.form)
     form.emplace(*request.form, as_it_is ? std::string_view() : request.upstream_model);
   else if (!as_it_is)
-    request.system_prompt_changed = rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
-                                                        settings.force_stream_option, editor, request.body);
+    request.system_prompt_changed =
+        rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
+                            settings.force_stream_option, editor, request.body, goes_without_stream_options(request));
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,
                                .key = request.key.text,
@@ -227,6 +244,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
                                .upstream_model = request.upstream_model,
                                .stream = request.openai.stream,
                                .accept = exchange.header("accept").value_or(""),
+                               .query = exchange.head().query,
                                .content_type = form ? std::string_view(form->content_type()) : "application/json"}))
     co_return wrong;
   std::vector<std::string_view> pieces;
@@ -271,6 +289,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   auto call = std::move(*answered);
   client.cancel = [raw = call.get()] { raw->cancel(); };
 
+  request.attempts.back().upstream_status = call->status();
   if (call->status() != 200) {
     constexpr std::size_t kErrorBody = 64 * 1024;
     std::string text;
@@ -289,6 +308,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     if (client.stopped()) co_return stopped_error();
     auto error = dialect::read_upstream_error(call->status(), text, secrets_of(request), settings.auth_text);
     if (auto after = call->header("retry-after"); after && dialect::is_retry_after(*after)) error.retry_after = *after;
+    error.headers = passed_headers(*call, channel, settings.pass_upstream_id);
     map_status(request, error);
     co_return error;
   }

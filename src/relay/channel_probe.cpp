@@ -64,7 +64,7 @@ void judge_plain(ProbeResult& result, const Probe& probe, std::string body, cons
   body.append(kReadable, '\0');
   const std::string_view text(body.data(), size);
   if (has_error(text)) return judge_error_in_200(result, text, secrets);
-  auto answer = dialect::read_openai_answer(probe.route, text);
+  auto answer = dialect::read_openai_answer(probe.route, text, probe.channel->provider->usage);
   if (!answer.valid)
     return fail(result, dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON"));
   if (answer.is_empty) return fail(result, dialect::bad_answer("empty_response", "the upstream's answer is empty"));
@@ -106,7 +106,9 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
 
   auto upstream_model = probe.upstream_model;
   core::JsonEditor editor(text);
-  rewrite_openai_body(channel, probe.route, upstream_model, *parsed, true, editor, text);
+  // A refusal of stream_options would say nothing about the channel.
+  const bool unsure = channel.provider->stream_options == provider::StreamOptions::kTry;
+  rewrite_openai_body(channel, probe.route, upstream_model, *parsed, true, editor, text, unsure);
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,
                                .key = probe.key.text,

@@ -24,6 +24,7 @@
 #include "relay/routing.h"
 #include "relay/sensitive_words.h"
 #include "relay/settle.h"
+#include "relay/stream_usage.h"
 #include "relay/violation_fee.h"
 
 namespace tollgate::relay {
@@ -213,7 +214,7 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     }
     request.attempts.push_back({request.channel->id, 200});
     auto failed = prepare_channel(request);
-    if (!failed) failed = co_await attempt(request);
+    if (!failed) failed = co_await attempt_with_usage(request);
     if (!failed) co_return std::nullopt;
     mark_violation(*failed);
     request.attempts.back().status = failed->status;
@@ -236,6 +237,7 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};
   if (!error.retry_after.empty()) headers.push_back({"Retry-After", error.retry_after});
+  for (const auto& [name, value] : error.headers) headers.push_back({name, value});
   // Upstream texts were cleaned where they were read; ours may name hosts that only operators should see. A file that
   // cannot be counted is named as the client named it.
   if (error.code != "\"count_token_failed\"" && error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
@@ -277,6 +279,7 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .snapshot = nullptr,
                                                        .buffers = {},
                                                        .affinity_models = {},
+                                                       .no_stream_options = {},
                                                        .journal_told = false,
                                                        .clients = nullptr}));
 }

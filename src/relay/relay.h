@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "billing/billing.h"
@@ -38,6 +39,7 @@ struct RelaySettings {
   bool error_log = false;
   dialect::AuthText auth_text = dialect::AuthText::kFixed;
   bool verify_tls = true;
+  bool pass_upstream_id = false;                  // clients see the upstream's request id
   std::chrono::milliseconds keepalive{15'000};    // silence in a stream before a comment; 0: none
   std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event; 0: for ever
   // How far an upstream is read on after its client left, on channels that say so.
@@ -85,8 +87,9 @@ class Relay {
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<std::string> buffers;  // lent to streams while they have something to send
     AffinityModels affinity_models;
-    bool journal_told = false;      // the journal is woken at the end of this turn
-    ClientSide* clients = nullptr;  // of the attempts that run
+    std::unordered_set<std::int64_t> no_stream_options;  // channels that refused the member
+    bool journal_told = false;                           // the journal is woken at the end of this turn
+    ClientSide* clients = nullptr;                       // of the attempts that run
   };
   Local& local(const net::Worker& worker);
 

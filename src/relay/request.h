@@ -49,7 +49,8 @@ struct EndOfRequest {
 
 struct Attempt {
   core::ChannelId channel;
-  int status = 0;  // of the upstream or of our error; 200 when it answered
+  int status = 0;           // of the upstream or of our error; 200 when it answered
+  int upstream_status = 0;  // as it came, before the channel's mapping
   // Of one that failed: the time limit that ended it, and what the upstream says it used all the same.
   net::TimeLimit limit = net::TimeLimit::kNone;
   std::optional<billing::Usage> billed;

@@ -47,15 +47,19 @@ std::map<std::string, std::string, std::less<>> text_map(std::string_view source
   return out;
 }
 
+std::string_view trimmed(std::string_view text) {
+  auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
 // One keyword a line, lower case.
 std::vector<std::string> keywords(std::string_view source) {
   std::vector<std::string> out;
   while (!source.empty()) {
     auto line = source.substr(0, source.find('\n'));
     source.remove_prefix(std::min(source.size(), line.size() + 1));
-    auto first = line.find_first_not_of(" \t\r");
-    if (first == std::string_view::npos) continue;
-    out.push_back(core::ascii_lower(line.substr(first, line.find_last_not_of(" \t\r") - first + 1)));
+    if (auto keyword = trimmed(line); !keyword.empty()) out.push_back(core::ascii_lower(keyword));
   }
   return out;
 }
@@ -94,16 +98,22 @@ void read_setting(const model::Channel& row, Channel& channel) {
     channel.system_prompt = text(*object, "system_prompt");
     channel.system_prompt_override = flag(*object, "system_prompt_override");
     channel.pass_body = flag(*object, "pass_through_body_enabled");
+    channel.reshape.canonical = flag(*object, "force_format");
+    channel.reshape.thinking_to_content = flag(*object, "thinking_to_content");
     if (auto proxy = text(*object, "proxy"); !proxy.empty()) {
       auto url = net::parse_url(proxy);
-      if (url && url->scheme != "https")
+      auto scheme = proxy.substr(0, proxy.find("://"));
+      if (url)
         channel.proxy = std::move(*url);
+      else if (scheme != proxy && url.error().message == "unsupported URL scheme")
+        channel.bad_proxy = "unsupported proxy scheme: " + scheme;
       else
-        channel.bad_proxy = url ? "proxies are spoken to by http, socks5 or socks5h" : url.error().message;
+        channel.bad_proxy = url.error().message;
     }
     if (const auto* own = object->if_contains("tg"); own && own->is_object()) {
       const auto& tg = own->get_object();
       channel.done_is_end = flag(tg, "done_is_end");
+      channel.pass_limits = flag(tg, "pass_limits");
       channel.drains = text(tg, "on_disconnect") == "drain";
       channel.bills_after_cancel = flag(tg, "bills_after_cancel");
       if (const auto* limits = tg.if_contains("timeouts"); limits && limits->is_object()) {
@@ -120,6 +130,7 @@ void read_setting(const model::Channel& row, Channel& channel) {
     channel.allow_service_tier = flag(*object, "allow_service_tier");
     channel.disable_store = flag(*object, "disable_store");
     channel.allow_safety_identifier = flag(*object, "allow_safety_identifier");
+    channel.enterprise_answers = row.type == 20 && flag(*object, "openrouter_enterprise");
   }
 }
 
@@ -163,7 +174,34 @@ bool has_unbuilt_override(const model::Channel& row) {
   return set(row.param_override) || set(row.header_override);
 }
 
-std::unique_ptr<const Channel> read_channel(const model::Channel& row, const SnapshotDefaults& defaults) {
+// What only some types ask for.
+void read_provider_facts(const model::Channel& row, const SnapshotDefaults& defaults, const core::Options& options,
+                         Channel& channel) {
+  constexpr std::int64_t kDotsInDeployments = 1'746'835'200;  // 2025-05-10 00:00 UTC
+  channel.other = row.other;
+  if (row.type == 3) {
+    if (channel.other.empty()) channel.other = defaults.azure_api_version;
+    channel.dotless_deployment = row.created_time < kDotsInDeployments;
+  }
+  if (!channel.provider) return;
+  channel.reshape.whole_completion = channel.provider->usage.completion_without_reasoning;
+  if (!channel.proxy && channel.bad_proxy.empty()) {
+    auto address = provider::upstream_url(*channel.provider, {.base_url = channel.base_url, .other = channel.other});
+    auto target = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
+    const auto* proxy = target ? defaults.proxies.proxy_for(*target) : nullptr;
+    if (proxy) channel.proxy = *proxy;
+  }
+  if (channel.provider->site_headers)
+    channel.site_headers =
+        channel.provider->site_headers({.name = options.text("SystemName"), .address = options.text("ServerAddress")});
+  auto names = parse(options.text("global.thinking_model_blacklist"));
+  if (const auto* list = names.if_array())
+    for (const auto& name : *list)
+      if (name.is_string()) channel.keeps_thinking.emplace(trimmed(name.get_string()));
+}
+
+std::unique_ptr<const Channel> read_channel(const model::Channel& row, const SnapshotDefaults& defaults,
+                                            const core::Options& options) {
   auto channel = std::make_unique<Channel>();
   channel->id = row.id;
   channel->name = row.name;
@@ -177,9 +215,10 @@ std::unique_ptr<const Channel> read_channel(const model::Channel& row, const Sna
   read_model_mapping(row, *channel);
   read_status_mapping(row, *channel);
   read_setting(row, *channel);
+  read_provider_facts(row, defaults, options, *channel);
   for (auto& group : model::split_list(row.group)) channel->groups.insert(std::move(group));
   for (auto& name : model::split_list(row.models)) channel->models.insert(std::move(name));
-  if (!channel->provider || !channel->provider->openai)
+  if (!channel->provider || !channel->provider->built())
     channel->not_built = "speak the format of its type";
   else if (has_unbuilt_override(row))
     channel->not_built = "apply its parameter or header override";
@@ -293,7 +332,7 @@ core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db,
   snapshot->prices = std::make_shared<const billing::PriceBook>(options->all());
   snapshot->options = std::move(options);
   for (const auto& row : *channels) {
-    auto channel = read_channel(row, defaults);
+    auto channel = read_channel(row, defaults, *snapshot->options);
     if (channel->enabled) {
       for (const auto& group : channel->groups)
         for (const auto& name : channel->models)

@@ -18,6 +18,8 @@
 #include "core/result.h"
 #include "core/types.h"
 #include "core/word_finder.h"
+#include "dialect/openai_reshape.h"
+#include "net/environment_proxy.h"
 #include "net/http_client.h"
 #include "net/url.h"
 #include "provider/provider.h"
@@ -45,6 +47,10 @@ struct Channel {
   std::string name;
   const provider::Provider* provider = nullptr;
   std::string base_url;
+  std::string other;                              // API version, account or plugin, by type
+  bool dotless_deployment = false;                // Azure, of before its names could have dots
+  std::vector<provider::OwnHeader> site_headers;  // by which the provider knows this installation
+  provider::NameSet keeps_thinking;               // names from which no "-thinking" is taken
   std::string organization;
   bool enabled = false;
   std::string_view not_built;  // what this build lacks to use it; then it is not enabled either
@@ -65,6 +71,9 @@ struct Channel {
   bool allow_service_tier = false;
   bool disable_store = false;
   bool allow_safety_identifier = false;
+  dialect::ReshapeRules reshape;    // of chat answers, on the way to the client
+  bool enterprise_answers = false;  // OpenRouter: plain answers stand in an envelope
+  bool pass_limits = false;         // clients see the upstream's rate limits
   bool done_is_end = false;         // a stream that ends with [DONE] alone is whole
   bool drains = false;              // the upstream is read on when the client leaves, to learn what it bills
   bool bills_after_cancel = false;  // the same, only while nothing of the answer has come
@@ -127,6 +136,8 @@ struct Snapshot {
 // How the process is set up, for what a channel leaves open.
 struct SnapshotDefaults {
   net::Timeouts timeouts;
+  net::EnvironmentProxies proxies;  // of channels that name none
+  std::string azure_api_version = "2025-04-01-preview";
 };
 
 core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db, const SnapshotDefaults& defaults);

@@ -74,7 +74,9 @@ net::awaitable<void> SpeechRelay::note_for_recovery() {
 net::awaitable<void> SpeechRelay::pass_on(std::string_view bytes) {
   auto& exchange = request_.exchange;
   if (!exchange.started()) {
-    auto headers = passed_headers(call_);
+    auto headers = media_headers(call_);
+    const auto passed = passed_headers(call_, *request_.channel, request_.relay.settings.pass_upstream_id);
+    for (const auto& [name, value] : passed) headers.push_back({name, value});
     exchange.start(200, headers);
   }
   std::string_view pieces[] = {bytes};

@@ -4,10 +4,12 @@
 #include "core/json_edit.h"
 #include "core/log.h"
 #include "dialect/media_stream.h"
+#include "dialect/openai_reshape.h"
 #include "dialect/openai_stream.h"
 #include "dialect/transcript.h"
 #include "net/sse.h"
 #include "net/worker.h"
+#include "relay/answer_headers.h"
 #include "relay/channel_health.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
@@ -85,7 +87,8 @@ std::unique_ptr<dialect::StreamReader> reader_for(const Request& request) {
   if (is_transcript(request.route)) return std::make_unique<dialect::TranscriptStreamReader>();
   if (request.openai.image) return std::make_unique<dialect::MediaStreamReader>(request.openai.image->n);
   if (request.route == dialect::OpenAiRoute::kSpeech) return std::make_unique<dialect::MediaStreamReader>(1);
-  return std::make_unique<dialect::OpenAiStreamReader>(request.openai.include_usage != dialect::IncludeUsage::kFalse);
+  return std::make_unique<dialect::OpenAiStreamReader>(request.openai.include_usage != dialect::IncludeUsage::kFalse,
+                                                       request.channel->provider->usage);
 }
 
 // How the reading of the upstream came to its end.
@@ -103,9 +106,12 @@ class StreamRelay {
         call_(std::move(call)),
         client_(client),
         sse_(request.relay.settings.max_event_bytes),
+        passed_(passed_headers(*call_, *request.channel, request.relay.settings.pass_upstream_id)),
         reader_(reader_for(request)),
         outbox_(request.local),
         last_byte_(now()) {
+    if (request.channel->reshape.any() && request.route == dialect::OpenAiRoute::kChatCompletions)
+      reshaper_.emplace(request.channel->reshape);
     client_.cancel = [this] { call_->cancel(); };
     client_.reads_on = [this] { return reads_on(); };
   }
@@ -115,6 +121,7 @@ class StreamRelay {
  private:
   core::SteadyTime now() const { return request_.exchange.worker().wheel().now(); }
   std::chrono::milliseconds reads_on() const;
+  void begin_answer();
   void take_event(const net::SseEvent& event, Reading& reading);
   void pass_on(const net::SseEvent& event);
   void take_bytes(std::string_view bytes, Reading& reading);
@@ -135,6 +142,8 @@ class StreamRelay {
   std::unique_ptr<net::UpstreamCall> call_;
   ClientSide& client_;
   net::SseReader sse_;
+  PassedHeaders passed_;
+  std::optional<dialect::OpenAiReshaper> reshaper_;
   const std::unique_ptr<dialect::StreamReader> reader_;
   Outbox outbox_;
   bool event_sent_ = false;     // a byte of the answer has left: no other attempt may follow
@@ -151,8 +160,15 @@ std::chrono::milliseconds StreamRelay::reads_on() const {
   return drains ? drain : std::chrono::milliseconds(0);
 }
 
+void StreamRelay::begin_answer() {
+  if (!request_.exchange.started())
+    for (auto& [name, value] : passed_) request_.exchange.add_header(name, std::move(value));
+  client_.begin_stream();
+}
+
 void StreamRelay::pass_on(const net::SseEvent& event) {
   if (client_.gone()) return;
+  if (reshaper_) return reshaper_->event(event.data, [this](std::string_view text) { outbox_.event(text); });
   bool named = reader_->named_events() && event.name != "message";
   outbox_.event(event.data, named ? event.name : std::string_view());
 }
@@ -217,7 +233,7 @@ net::awaitable<void> StreamRelay::read_some(Reading& reading) {
 // Events are held until one says something: until then another channel may still answer.
 net::awaitable<void> StreamRelay::send_ready() {
   if (outbox_.empty() || (!event_sent_ && !reader_->meaningful() && outbox_.text().size() < kMostHeld)) co_return;
-  client_.begin_stream();
+  begin_answer();
   event_sent_ = true;
   call_->release_view();  // a slow client holds the outbox alone
   std::string_view pieces[] = {outbox_.text()};
@@ -295,7 +311,7 @@ net::awaitable<void> StreamRelay::settle_gone(const Reading& reading) {
 // No [DONE], no finish reason that the upstream did not give: the client must see that this is not whole.
 net::awaitable<void> StreamRelay::end_with_error(const Reading& reading, const RelayError& error) {
   co_await settle(request_, end_of(reading));
-  client_.begin_stream();
+  begin_answer();
   outbox_.event(dialect::error_body(error, request_.id), reader_->named_events() ? "error" : "");
   std::string_view pieces[] = {outbox_.text()};
   auto sent = co_await request_.exchange.finish(pieces);
@@ -315,7 +331,7 @@ net::awaitable<void> StreamRelay::end_whole(const Reading& reading) {
     if (!chunk.empty()) outbox_.event(chunk);
   }
   co_await settle(request_, end);
-  client_.begin_stream();
+  begin_answer();
   std::string_view pieces[] = {outbox_.text(), reader_->end_mark()};
   auto sent = co_await request_.exchange.finish(pieces);
   core::fault_point("answer.sent");

@@ -1,7 +1,6 @@
 #include "relay/upstream_request.h"
 
 #include "dialect/openai_patch.h"
-#include "dialect/openai_reasoning.h"
 
 namespace tollgate::relay {
 
@@ -10,17 +9,26 @@ using dialect::RelayError;
 
 bool rewrite_openai_body(const Channel& channel, OpenAiRoute route, std::string& upstream_model,
                          const dialect::OpenAiRequest& request, bool force_stream_option, core::JsonEditor& editor,
-                         std::string_view body) {
+                         std::string_view body, bool without_stream_options) {
   const bool has_options = route == OpenAiRoute::kChatCompletions || route == OpenAiRoute::kCompletions;
-  const bool asks_usage = has_options && request.stream && channel.provider->stream_options;
+  const bool asks_usage = has_options && request.stream && !without_stream_options &&
+                          channel.provider->stream_options != provider::StreamOptions::kNo;
   dialect::OpenAiPatch patch;
   patch.ask_usage = asks_usage && force_stream_option;
   patch.drop_stream_options = !asks_usage;
   patch.drop_service_tier = !channel.allow_service_tier;
   patch.drop_store = channel.disable_store;
   patch.drop_safety_identifier = !channel.allow_safety_identifier;
+  if (channel.provider->body) {
+    provider::BodyEdit edit{.route = route,
+                            .model = upstream_model,
+                            .asked_model = request.model,
+                            .editor = editor,
+                            .body = body,
+                            .keeps_thinking = &channel.keeps_thinking};
+    channel.provider->body(edit);
+  }
   if (route == OpenAiRoute::kChatCompletions) {
-    dialect::adapt_to_reasoning_model(upstream_model, editor, body);
     patch.system_prompt = channel.system_prompt;
     patch.system_prompt_override = channel.system_prompt_override;
   }
@@ -30,20 +38,32 @@ bool rewrite_openai_body(const Channel& channel, OpenAiRoute route, std::string&
 
 std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& target) {
   const auto& channel = target.channel;
+  const auto& provider = *channel.provider;
   channel_ = &channel;
-  auto address = provider::upstream_url(*channel.provider, channel.base_url, target.route, target.upstream_model);
-  auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
-  if (!url) {
-    auto error = dialect::bad_answer("do_request_failed", "the channel's address cannot be used");
-    error.internal = url.error().message;
+  if (!provider.serves(target.route))
+    return dialect::gateway_error(500, "convert_request_failed", std::string(provider.refusal));
+  auto unusable = [](const core::Error& cause) {
+    auto error = dialect::bad_answer("do_request_failed", "the channel's address or key cannot be used");
+    error.internal = cause.message;
     return error;
-  }
+  };
+  auto address = provider::upstream_url(provider, {.base_url = channel.base_url,
+                                                   .route = target.route,
+                                                   .model = target.upstream_model,
+                                                   .query = target.query,
+                                                   .other = channel.other,
+                                                   .dotless_deployment = channel.dotless_deployment});
+  auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
+  if (!url) return unusable(url.error());
   url_ = std::move(*url);
 
-  bearer_ = "Bearer ";
-  bearer_ += target.key;
-  headers_ = {{"Content-Type", target.content_type}, {"Authorization", bearer_}};
+  auto keyed = provider.caller({.key = target.key, .other = channel.other, .stream = target.stream}, caller_);
+  if (!keyed) return unusable(keyed.error());
+  headers_.reserve(8);
+  headers_.push_back({"Content-Type", target.content_type});
   headers_.push_back({"Accept", !target.accept.empty() ? target.accept : target.stream ? "text/event-stream" : "*/*"});
+  for (std::size_t i = 0; i < caller_.count; ++i) headers_.push_back({caller_.items[i].name, caller_.items[i].value});
+  for (const auto& header : channel.site_headers) headers_.push_back({header.name, header.value});
   if (!channel.organization.empty()) headers_.push_back({"OpenAI-Organization", channel.organization});
   // A header value with a line break would begin a header of its own.
   for (const auto& header : headers_)

@@ -22,14 +22,16 @@ struct UpstreamTarget {
   std::string_view upstream_model;
   bool stream = false;
   std::string_view accept = {};  // the client's; empty: by `stream`
+  std::string_view query = {};   // the client's, without '?'
   std::string_view content_type = "application/json";
 };
 
 // Adds what the channel changes of an OpenAI body to `editor`, whose text is `body`; a suffix of the model's name may
-// become a member. True when a system prompt of the client was changed.
+// become a member. True when a system prompt of the client was changed. `without_stream_options`: the channel refused
+// them.
 bool rewrite_openai_body(const Channel& channel, dialect::OpenAiRoute route, std::string& upstream_model,
                          const dialect::OpenAiRequest& request, bool force_stream_option, core::JsonEditor& editor,
-                         std::string_view body);
+                         std::string_view body, bool without_stream_options = false);
 
 // The texts that a net::UpstreamRequest views. Stays where it is while the call is sent.
 class UpstreamRequestHead {
@@ -38,7 +40,8 @@ class UpstreamRequestHead {
   UpstreamRequestHead(const UpstreamRequestHead&) = delete;
   UpstreamRequestHead& operator=(const UpstreamRequestHead&) = delete;
 
-  // Address and headers of the target. The error is the channel's: no usable address, key or organization.
+  // Address and headers of the target. The error is the channel's: a route it does not serve, no usable address, key or
+  // organization.
   std::optional<dialect::RelayError> build(const UpstreamTarget& target);
   // Without a body: the caller's pieces are added to it. Views this object and the channel.
   net::UpstreamRequest request() const;
@@ -46,7 +49,7 @@ class UpstreamRequestHead {
  private:
   const Channel* channel_ = nullptr;
   net::Url url_;
-  std::string bearer_;
+  provider::CallerHeaders caller_;
   std::vector<net::Header> headers_;
 };
 

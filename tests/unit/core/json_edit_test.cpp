@@ -75,6 +75,14 @@ TEST(JsonEdit, ValidatorKnowsTheGrammar) {
   EXPECT_FALSE(is_valid_json(std::string(2000, '[') + std::string(2000, ']')));
 }
 
+TEST(JsonEdit, PutsNewMembersBeforeARenamedFirstOne) {
+  const std::string text = R"({"max_tokens":5,"a":1})";
+  JsonEditor editor(text);
+  editor.replace((*editor.members())[0].key, "\"max_completion_tokens\"");
+  ASSERT_TRUE(editor.set("b", "2"));
+  EXPECT_EQ(editor.text(), R"({"b":2,"max_completion_tokens":5,"a":1})");
+}
+
 // Edit, then parse = parse, then edit; and every byte outside the edited spans stands where it stood.
 TEST(JsonEdit, F1_AgreesWithAParserOnRandomObjects) {
   std::mt19937 random(11);

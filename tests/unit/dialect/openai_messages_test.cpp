@@ -167,6 +167,46 @@ TEST(OpenAiAnswer, TellsWholeEmptyAndErrorApart) {
             "ab");
 }
 
+TEST(OpenAiAnswer, TakesAFailureInBaseRespForOne) {
+  auto failed = read_openai_answer(OpenAiRoute::kChatCompletions,
+                                   padded(R"({"base_resp":{"status_code":1004,"status_msg":"login fail"}})"));
+  EXPECT_TRUE(failed.is_error);
+  auto error = read_upstream_error(200, R"({"base_resp":{"status_code":1008,"status_msg":"no money"}})", {});
+  EXPECT_EQ(error.status, 402);
+  EXPECT_EQ(error.message, "no money");
+  EXPECT_EQ(error.code, "1008");
+  auto whole = read_openai_answer(
+      OpenAiRoute::kChatCompletions,
+      padded(R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"base_resp":{"status_code":0}})"));
+  EXPECT_FALSE(whole.is_error);
+}
+
+TEST(OpenAiAnswer, CountsContentInParts) {
+  EXPECT_EQ(read_openai_answer(OpenAiRoute::kChatCompletions,
+                               padded(R"({"choices":[{"message":{"content":[{"type":"thinking","thinking":)"
+                                      R"([{"type":"text","text":"a"}]},{"type":"text","text":"b"}]}}]})"))
+                .output_text,
+            "ab");
+}
+
+TEST(OpenAiUsage, B6_ReadsCompletionsThatLeaveOutReasoning) {
+  const std::string_view figures = R"({"prompt_tokens":291,"completion_tokens":26,"total_tokens":513})";
+  EXPECT_EQ(read_openai_usage(figures)->completion_tokens, 26);
+  EXPECT_EQ(read_openai_usage(figures, nullptr, {.completion_without_reasoning = true})->completion_tokens, 222);
+}
+
+TEST(OpenAiUsage, B6_ReadsCachedTokensBesideTheDetailsOnlyWhereTheyStand) {
+  const std::string_view figures =
+      R"({"prompt_tokens":100,"completion_tokens":5,"total_tokens":105,"cached_tokens":64})";
+  EXPECT_EQ(read_openai_usage(figures)->cached_tokens, 0);
+  EXPECT_EQ(read_openai_usage(figures, nullptr, {.cached_apart = true})->cached_tokens, 64);
+  auto answer = read_openai_answer(OpenAiRoute::kChatCompletions,
+                                   padded(R"({"choices":[{"message":{"content":"a"},"usage":{"cached_tokens":7}}],)"
+                                          R"("usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}})"),
+                                   {.cached_apart = true});
+  EXPECT_EQ(answer.usage->cached_tokens, 7);
+}
+
 TEST(OpenAiUsage, B6_ReadsEverySpellingThatIsMet) {
   auto usage =
       *read_openai_usage(R"({"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,"prompt_cache_hit_tokens":64,

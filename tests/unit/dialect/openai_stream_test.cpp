@@ -55,6 +55,33 @@ TEST(OpenAiStream, HoldsBackTheUsageChunkOfWhoDidNotAsk) {
       StreamAction::kForward);
 }
 
+TEST(OpenAiStream, B6_ReadsUsageInAChoice) {
+  const std::string_view event =
+      R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":9,"completion_tokens":1,)"
+      R"("total_tokens":10,"cached_tokens":7}}]})";
+  OpenAiStreamReader reader(true, {.cached_apart = true});
+  EXPECT_EQ(reader.on_event(event), StreamAction::kForward);
+  EXPECT_EQ(reader.usage().prompt_tokens, 9);
+  EXPECT_EQ(reader.usage().cached_tokens, 7);
+  OpenAiStreamReader other(true);
+  other.on_event(event);
+  EXPECT_FALSE(other.has_usage());
+}
+
+TEST(OpenAiStream, TakesAFailureInBaseRespForOne) {
+  OpenAiStreamReader reader(true);
+  EXPECT_EQ(reader.on_event(R"({"base_resp":{"status_code":0,"status_msg":""}})"), StreamAction::kForward);
+  EXPECT_EQ(reader.on_event(R"({"base_resp":{"status_code":1002,"status_msg":"slow"}})"), StreamAction::kError);
+}
+
+TEST(OpenAiStream, CountsThinkingInParts) {
+  OpenAiStreamReader reader(true);
+  reader.on_event(
+      R"({"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"word word"}]}]}}]})");
+  EXPECT_TRUE(reader.has_output());
+  EXPECT_GT(reader.counted_tokens("mistral"), 0);
+}
+
 TEST(OpenAiStream, B4_ErrorTextIsNotOutput) {
   OpenAiStreamReader reader(true);
   EXPECT_EQ(reader.on_event(R"({"error":{"message":"a very long text about what went wrong","type":"server_error"}})"),
