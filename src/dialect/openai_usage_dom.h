@@ -7,6 +7,7 @@
 namespace tollgate::dialect {
 
 // As the one for a text.
-std::optional<billing::Usage> read_openai_usage(const simdjson::dom::element& object, bool* refused, UsageRules rules);
+std::optional<billing::Usage> read_openai_usage(const simdjson::dom::element& object, bool* refused,
+                                                UsageRules rules = {});
 
 }  // namespace tollgate::dialect

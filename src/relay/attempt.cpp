@@ -122,18 +122,18 @@ std::string with_usage(std::string_view body, const billing::Usage& usage) {
 // threads.
 net::awaitable<dialect::OpenAiAnswer> read_answer(Request& request, std::string_view text) {
   constexpr std::size_t kReadHere = 256 * 1024;
+  const auto rules = request.channel->provider->usage;
   if (text.size() > kReadHere) {
     using Answer = std::shared_ptr<dialect::OpenAiAnswer>;
     auto read = co_await net::suspend<Answer>([&](auto done) {
-      bool taken = request.relay.cpu_threads.submit(
-          [route = request.route, usage = request.channel->provider->usage, text, done] {
-            done(std::make_shared<dialect::OpenAiAnswer>(dialect::read_openai_answer(route, text, usage)));
-          });
+      bool taken = request.relay.cpu_threads.submit([route = request.route, rules, text, done] {
+        done(std::make_shared<dialect::OpenAiAnswer>(dialect::read_openai_answer(route, text, rules)));
+      });
       if (!taken) done(nullptr);
     });
     if (read) co_return std::move(*read);
   }
-  co_return dialect::read_openai_answer(request.route, text, request.channel->provider->usage);
+  co_return dialect::read_openai_answer(request.route, text, rules);
 }
 
 net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::UpstreamCall& call, ClientSide& client) {
