@@ -163,7 +163,7 @@ bool JsonEditor::set(std::string_view name, std::string raw) {
     edits_.push_back({member.value, raw});
     found = true;
   }
-  if (!found) added_.push_back("\"" + std::string(name) + "\":" + raw);
+  if (!found) added_.push_back(plain_json_string(name) + ":" + raw);
   return true;
 }
 
