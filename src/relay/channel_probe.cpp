@@ -12,6 +12,7 @@
 #include "net/http_client.h"
 #include "net/sse.h"
 #include "net/worker.h"
+#include "relay/apply_override.h"
 #include "relay/secrets.h"
 #include "relay/upstream_request.h"
 
@@ -107,6 +108,17 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
   auto upstream_model = probe.upstream_model;
   core::JsonEditor editor(text);
   rewrite_openai_body(channel, probe.route, upstream_model, *parsed, true, editor, text);
+  std::string overridden;
+  if (channel.body_override) {
+    const auto* path = probe.route == OpenAiRoute::kEmbeddings ? "/v1/embeddings" : "/v1/chat/completions";
+    if (auto wrong = override_body(channel,
+                                   {.upstream_model = upstream_model,
+                                    .original_model = probe.model,
+                                    .request_path = path,
+                                    .is_channel_test = true},
+                                   editor, overridden))
+      co_return fail(result, std::move(*wrong));
+  }
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,
                                .key = probe.key.text,
@@ -114,7 +126,8 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
                                .upstream_model = upstream_model,
                                .stream = probe.stream}))
     co_return fail(result, std::move(*wrong));
-  auto pieces = editor.pieces();
+  std::vector<std::string_view> pieces{overridden};
+  if (overridden.empty()) pieces = editor.pieces();
   auto request = head.request();
   request.body = pieces;
   request.timeouts = limits_of(channel);

@@ -17,8 +17,10 @@
 #include "core/option_table.h"
 #include "core/result.h"
 #include "core/types.h"
+#include "dialect/body_override.h"
 #include "net/http_client.h"
 #include "net/url.h"
+#include "provider/header_override.h"
 #include "provider/provider.h"
 #include "relay/channel_selector.h"
 #include "relay/status_ranges.h"
@@ -58,6 +60,8 @@ struct Channel {
   bool done_is_end = false;         // a stream that ends with [DONE] alone is whole
   bool drains = false;              // the upstream is read on when the client leaves, to learn what it bills
   bool bills_after_cancel = false;  // the same, only while nothing of the answer has come
+  std::shared_ptr<const dialect::BodyOverride> body_override;       // nullptr: none
+  std::shared_ptr<const provider::HeaderOverride> header_override;  // nullptr: none
   net::Timeouts timeouts;
   std::set<std::string, std::less<>> groups;
   std::set<std::string, std::less<>> models;
