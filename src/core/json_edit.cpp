@@ -224,8 +224,12 @@ std::vector<std::string_view> JsonEditor::pieces() {
 }
 
 std::string JsonEditor::text() {
+  const auto parts = pieces();
+  std::size_t size = 0;
+  for (auto part : parts) size += part.size();
   std::string out;
-  for (auto part : pieces()) out += part;
+  out.reserve(size);
+  for (auto part : parts) out += part;
   return out;
 }
 

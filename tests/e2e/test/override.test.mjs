@@ -81,7 +81,8 @@ describe("overrides", { timeout: 120_000 }, () => {
   it("changes streams and embeddings, not speech", async () => {
     const fields = override({ mode: "set", path: "user", value: "u" });
     const model = await channel(fields);
-    let got = await send("/v1/chat/completions", JSON.stringify({ model, messages: [{ role: "user", content: "x" }], stream: true }));
+    const stream = { model, messages: [{ role: "user", content: "x" }], stream: true };
+    let got = await send("/v1/chat/completions", JSON.stringify(stream));
     assert.match(got.answer, /data: \[DONE\]/);
     assert.equal(JSON.parse(got.seen.body).user, "u");
     got = await send("/v1/embeddings", JSON.stringify({ model, input: "x" }));
