@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "dialect/body_override.h"
+#include "provider/header_override.h"
+
 namespace tollgate::api {
 namespace {
 
@@ -131,6 +134,8 @@ std::string check_channel(const model::Channel& c, bool creating) {
     if (!setting || !(setting->is_object() || setting->is_null()))
       return "渠道额外设置[channel setting] 格式错误：" + (setting ? "an object is expected" : setting.error().message);
   }
+  if (auto fault = dialect::why_not_store_override(c.param_override); !fault.empty()) return fault;
+  if (auto fault = provider::why_not_store_header_override(c.header_override); !fault.empty()) return fault;
   if (creating) {
     if (c.key.empty()) return "channel cannot be empty";
     for (const std::string& model : model::split_list(c.models))

@@ -163,7 +163,7 @@ bool JsonEditor::set(std::string_view name, std::string raw) {
     edits_.push_back({member.value, raw});
     found = true;
   }
-  if (!found) added_.push_back("\"" + std::string(name) + "\":" + raw);
+  if (!found) added_.push_back(plain_json_string(name) + ":" + raw);
   return true;
 }
 
@@ -227,8 +227,12 @@ std::vector<std::string_view> JsonEditor::pieces() {
 }
 
 std::string JsonEditor::text() {
+  const auto parts = pieces();
+  std::size_t size = 0;
+  for (auto part : parts) size += part.size();
   std::string out;
-  for (auto part : pieces()) out += part;
+  out.reserve(size);
+  for (auto part : parts) out += part;
   return out;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/unicode_text.h"
+
 namespace tollgate::core {
 namespace {
 
@@ -30,28 +32,7 @@ int code_unit(std::string_view text) {
   return error == std::errc() && end == text.data() + 6 ? static_cast<int>(unit) : -1;
 }
 
-void put_code(JsonCharacter& out, unsigned code) {
-  auto put = [&](unsigned byte) { out.bytes[out.count++] = static_cast<char>(byte); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | code >> 6);
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | code >> 12);
-    put(0x80 | (code >> 6 & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | code >> 18);
-    put(0x80 | (code >> 12 & 0x3F));
-    put(0x80 | (code >> 6 & 0x3F));
-    put(0x80 | (code & 0x3F));
-  }
-}
-
-}  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
+void append_string(std::string& out, std::string_view text, bool for_pages) {
   constexpr char hex[] = "0123456789abcdef";
   out.push_back('"');
   while (!text.empty()) {
@@ -65,9 +46,9 @@ void append_json_string(std::string& out, std::string_view text) {
     if (length > 1) {
       auto part = text.substr(0, length);
       // Line separators end lines in JavaScript.
-      if (part == "\xE2\x80\xA8") {
+      if (for_pages && part == "\xE2\x80\xA8") {
         out += "\\u2028";
-      } else if (part == "\xE2\x80\xA9") {
+      } else if (for_pages && part == "\xE2\x80\xA9") {
         out += "\\u2029";
       } else {
         out += part;
@@ -81,7 +62,7 @@ void append_json_string(std::string& out, std::string_view text) {
       out += "\\r";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (c < 0x20 || c == '<' || c == '>' || c == '&') {
+    } else if (c < 0x20 || (for_pages && (c == '<' || c == '>' || c == '&'))) {
       out += "\\u00";
       out.push_back(hex[c >> 4]);
       out.push_back(hex[c & 15]);
@@ -91,6 +72,17 @@ void append_json_string(std::string& out, std::string_view text) {
     text.remove_prefix(length);
   }
   out.push_back('"');
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) { append_string(out, text, true); }
+
+std::string plain_json_string(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  append_string(out, text, false);
+  return out;
 }
 
 std::string json_string(std::string_view text) {
@@ -103,8 +95,8 @@ std::string json_string(std::string_view text) {
 JsonCharacter next_json_character(std::string_view body) {
   JsonCharacter out;
   if (body[0] != '\\') {
-    out.size = out.count = std::max<std::size_t>(utf8_length(body), 1);
-    body.copy(out.bytes, out.count);
+    out.size = std::max<std::size_t>(utf8_length(body), 1);
+    out.bytes = body.substr(0, out.size);
     return out;
   }
   auto unit = code_unit(body);
@@ -117,18 +109,17 @@ JsonCharacter next_json_character(std::string_view body) {
       if (pair) out.size = 12;
       code = pair ? 0x10000 + ((code - 0xD800) << 10) + (static_cast<unsigned>(low) - 0xDC00) : 0xFFFD;
     }
-    put_code(out, code);
+    append_utf8(out.bytes, code);
     return out;
   }
   out.size = std::min<std::size_t>(body.size(), 2);
-  out.count = 1;
   switch (char c = body[out.size - 1]) {
-    case 'n': out.bytes[0] = '\n'; break;
-    case 't': out.bytes[0] = '\t'; break;
-    case 'r': out.bytes[0] = '\r'; break;
-    case 'b': out.bytes[0] = '\b'; break;
-    case 'f': out.bytes[0] = '\f'; break;
-    default: out.bytes[0] = c;
+    case 'n': out.bytes = '\n'; break;
+    case 't': out.bytes = '\t'; break;
+    case 'r': out.bytes = '\r'; break;
+    case 'b': out.bytes = '\b'; break;
+    case 'f': out.bytes = '\f'; break;
+    default: out.bytes = c;
   }
   return out;
 }
@@ -143,7 +134,7 @@ std::string decode_json_string(std::string_view quoted) {
     body.remove_prefix(plain);
     if (body.empty()) break;
     auto character = next_json_character(body);
-    out.append(character.bytes, character.count);
+    out += character.bytes;
     body.remove_prefix(character.size);
   }
   return out;

@@ -9,6 +9,8 @@ namespace tollgate::core {
 // UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);
+// The same with nothing escaped that JSON does not ask for.
+std::string plain_json_string(std::string_view text);
 
 // What a JSON string with its quotes spells, as UTF-8. Half of a surrogate pair alone becomes U+FFFD; of an escape that
 // is none the character stays.
@@ -17,8 +19,7 @@ std::string decode_json_string(std::string_view quoted);
 // One character of a JSON string: how long it is there, and the bytes it stands for. Private to readers of strings.
 struct JsonCharacter {
   std::size_t size = 0;  // in the text
-  char bytes[4] = {};
-  std::size_t count = 0;  // of `bytes`
+  std::string bytes;
 };
 // `body` is what is left of the string, without the closing quote; not empty.
 JsonCharacter next_json_character(std::string_view body);

@@ -299,7 +299,7 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
   head += ' ';
   head += request.url->target;
   head += " HTTP/1.1\r\nHost: ";
-  head += request.url->authority();
+  head += request.host.empty() ? request.url->authority() : std::string(request.host);
   head += "\r\n";
   for (const auto& header : request.headers) {
     head += header.name;

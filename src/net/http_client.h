@@ -57,6 +57,7 @@ class BodySource {
 struct UpstreamRequest {
   std::string_view method = "POST";
   const Url* url = nullptr;
+  std::string_view host;                   // of the Host header; empty: the address says it
   std::span<const Header> headers;         // without Host, Content-Length and Connection
   std::span<const std::string_view> body;  // sent as one body, gathered
   BodySource* source = nullptr;            // the body instead, as it is read

@@ -11,6 +11,7 @@
 #include "net/worker.h"
 #include "provider/enterprise.h"
 #include "relay/answer_headers.h"
+#include "relay/apply_override.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/media_charge.h"
@@ -237,6 +238,15 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     request.system_prompt_changed =
         rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
                             settings.force_stream_option, editor, request.body, goes_without_stream_options(request));
+  std::string overridden;
+  if (channel.body_override && !form && !as_it_is && takes_body_override(request.route)) {
+    if (auto wrong = override_body(channel,
+                                   {.upstream_model = request.upstream_model,
+                                    .original_model = request.openai.model,
+                                    .request_path = exchange.head().target},
+                                   editor, overridden))
+      co_return wrong;
+  }
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,
                                .key = request.key.text,
@@ -245,10 +255,13 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
                                .stream = request.openai.stream,
                                .accept = exchange.header("accept").value_or(""),
                                .query = exchange.head().query,
-                               .content_type = form ? std::string_view(form->content_type()) : "application/json"}))
+                               .content_type = form ? std::string_view(form->content_type()) : "application/json",
+                               .client_headers = exchange.head().headers.all()}))
     co_return wrong;
   std::vector<std::string_view> pieces;
-  if (editor.changed())
+  if (!overridden.empty())
+    pieces.push_back(overridden);
+  else if (editor.changed())
     pieces = editor.pieces();
   else
     pieces.push_back(request.body);

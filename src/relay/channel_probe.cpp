@@ -12,6 +12,7 @@
 #include "net/http_client.h"
 #include "net/sse.h"
 #include "net/worker.h"
+#include "relay/apply_override.h"
 #include "relay/secrets.h"
 #include "relay/upstream_request.h"
 
@@ -109,6 +110,17 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
   // A refusal of stream_options would say nothing about the channel.
   const bool unsure = channel.provider->stream_options == provider::StreamOptions::kTry;
   rewrite_openai_body(channel, probe.route, upstream_model, *parsed, true, editor, text, unsure);
+  std::string overridden;
+  if (channel.body_override) {
+    const auto* path = probe.route == OpenAiRoute::kEmbeddings ? "/v1/embeddings" : "/v1/chat/completions";
+    if (auto wrong = override_body(channel,
+                                   {.upstream_model = upstream_model,
+                                    .original_model = probe.model,
+                                    .request_path = path,
+                                    .is_channel_test = true},
+                                   editor, overridden))
+      co_return fail(result, std::move(*wrong));
+  }
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,
                                .key = probe.key.text,
@@ -116,7 +128,8 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
                                .upstream_model = upstream_model,
                                .stream = probe.stream}))
     co_return fail(result, std::move(*wrong));
-  auto pieces = editor.pieces();
+  std::vector<std::string_view> pieces{overridden};
+  if (overridden.empty()) pieces = editor.pieces();
   auto request = head.request();
   request.body = pieces;
   request.timeouts = limits_of(channel);

@@ -8,6 +8,8 @@ core::SecretSet secrets_of(const Channel& channel, const ChannelKey& key) {
   core::SecretSet secrets;
   secrets.add(key.text);
   secrets.add(channel.organization);
+  if (channel.header_override)
+    for (auto value : channel.header_override->secrets()) secrets.add(value);
   if (channel.proxy) {
     const auto& login = channel.proxy->user_info;
     secrets.add(login);

@@ -5,8 +5,8 @@
 
 namespace tollgate::relay {
 
-// The channel's key, its organization, the login of its proxy and the client's key. Made when an error is there, not
-// before.
+// The channel's key, its organization, credentials of its header override, the login of its proxy and the client's key.
+// Made when an error is there, not before.
 core::SecretSet secrets_of(const Request& request);
 core::SecretSet secrets_of(const Channel& channel, const ChannelKey& key);  // without a client
 

@@ -165,15 +165,6 @@ void read_keys(const model::Channel& row, Channel& channel) {
   channel.all_keys = static_cast<std::size_t>(index);
 }
 
-// An override that this build would leave out changes what the operator meant to send: better no request than that one.
-bool has_unbuilt_override(const model::Channel& row) {
-  auto set = [](std::string_view source) {
-    auto value = parse(source);
-    return value.is_object() && !value.get_object().empty();
-  };
-  return set(row.param_override) || set(row.header_override);
-}
-
 // What only some types ask for.
 void read_provider_facts(const model::Channel& row, const SnapshotDefaults& defaults, const core::Options& options,
                          Channel& channel) {
@@ -216,12 +207,11 @@ std::unique_ptr<const Channel> read_channel(const model::Channel& row, const Sna
   read_status_mapping(row, *channel);
   read_setting(row, *channel);
   read_provider_facts(row, defaults, options, *channel);
+  channel->body_override = dialect::BodyOverride::compile(row.param_override);
+  channel->header_override = provider::HeaderOverride::compile(row.header_override);
   for (auto& group : model::split_list(row.group)) channel->groups.insert(std::move(group));
   for (auto& name : model::split_list(row.models)) channel->models.insert(std::move(name));
-  if (!channel->provider || !channel->provider->built())
-    channel->not_built = "speak the format of its type";
-  else if (has_unbuilt_override(row))
-    channel->not_built = "apply its parameter or header override";
+  if (!channel->provider || !channel->provider->built()) channel->not_built = "speak the format of its type";
   if (channel->enabled && !channel->not_built.empty()) {
     core::log::warn("channel {} ({}) is not used: this build does not {}", row.id.value, row.name, channel->not_built);
     channel->enabled = false;

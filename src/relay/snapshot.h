@@ -18,10 +18,12 @@
 #include "core/result.h"
 #include "core/types.h"
 #include "core/word_finder.h"
+#include "dialect/body_override.h"
 #include "dialect/openai_reshape.h"
 #include "net/environment_proxy.h"
 #include "net/http_client.h"
 #include "net/url.h"
+#include "provider/header_override.h"
 #include "provider/provider.h"
 #include "relay/affinity_rules.h"
 #include "relay/channel_selector.h"
@@ -77,6 +79,8 @@ struct Channel {
   bool done_is_end = false;         // a stream that ends with [DONE] alone is whole
   bool drains = false;              // the upstream is read on when the client leaves, to learn what it bills
   bool bills_after_cancel = false;  // the same, only while nothing of the answer has come
+  std::shared_ptr<const dialect::BodyOverride> body_override;       // nullptr: none
+  std::shared_ptr<const provider::HeaderOverride> header_override;  // nullptr: none
   net::Timeouts timeouts;
   std::set<std::string, std::less<>> groups;
   std::set<std::string, std::less<>> models;

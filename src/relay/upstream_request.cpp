@@ -1,5 +1,7 @@
 #include "relay/upstream_request.h"
 
+#include <algorithm>
+
 #include "dialect/openai_patch.h"
 
 namespace tollgate::relay {
@@ -65,6 +67,8 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
   for (std::size_t i = 0; i < caller_.count; ++i) headers_.push_back({caller_.items[i].name, caller_.items[i].value});
   for (const auto& header : channel.site_headers) headers_.push_back({header.name, header.value});
   if (!channel.organization.empty()) headers_.push_back({"OpenAI-Organization", channel.organization});
+  if (channel.header_override)
+    if (auto wrong = override_headers(target)) return wrong;
   // A header value with a line break would begin a header of its own.
   for (const auto& header : headers_)
     if (header.value.find_first_of("\r\n") != std::string_view::npos)
@@ -72,10 +76,41 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
   return std::nullopt;
 }
 
+std::optional<RelayError> UpstreamRequestHead::override_headers(const UpstreamTarget& target) {
+  const auto& rules = *target.channel.header_override;
+  auto refused = [](const std::string& text) {
+    return dialect::gateway_error(500, "channel:header_override_invalid", text);
+  };
+  if (!rules.fault().empty()) return refused(rules.fault());
+  std::vector<provider::HeaderField> client;
+  if (rules.asks_client())
+    for (const auto& header : target.client_headers) client.push_back({header.name, header.value});
+  auto made = rules.headers(target.key, client);
+  if (!made) return refused(made.error().message);
+  overridden_ = std::move(*made);
+  // Whoever names it says what stands there, also when that comes to nothing.
+  if (rules.sets("authorization"))
+    std::erase_if(headers_, [](const auto& header) { return header.name == "Authorization"; });
+  for (const auto& [name, value] : overridden_) {
+    if (net::equals_ignoring_case(name, "host")) {
+      host_ = value;
+      continue;
+    }
+    auto same = std::find_if(headers_.begin(), headers_.end(),
+                             [&](const auto& header) { return net::equals_ignoring_case(header.name, name); });
+    if (same != headers_.end())
+      *same = {name, value};
+    else
+      headers_.push_back({name, value});
+  }
+  return std::nullopt;
+}
+
 net::UpstreamRequest UpstreamRequestHead::request() const {
   net::UpstreamRequest out;
   out.url = &url_;
   out.headers = headers_;
+  out.host = host_;
   out.proxy = channel_->proxy ? &*channel_->proxy : nullptr;
   out.timeouts = channel_->timeouts;
   return out;

@@ -2,8 +2,10 @@
 // requests and for tests of channels alike.
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/json_edit.h"
@@ -24,6 +26,7 @@ struct UpstreamTarget {
   std::string_view accept = {};  // the client's; empty: by `stream`
   std::string_view query = {};   // the client's, without '?'
   std::string_view content_type = "application/json";
+  std::span<const net::Header> client_headers = {};  // some may be passed on
 };
 
 // Adds what the channel changes of an OpenAI body to `editor`, whose text is `body`; a suffix of the model's name may
@@ -40,17 +43,21 @@ class UpstreamRequestHead {
   UpstreamRequestHead(const UpstreamRequestHead&) = delete;
   UpstreamRequestHead& operator=(const UpstreamRequestHead&) = delete;
 
-  // Address and headers of the target. The error is the channel's: a route it does not serve, no usable address, key or
-  // organization.
+  // Address and headers of the target. The error is the channel's: a route it does not serve, no usable address, key,
+  // organization or header override.
   std::optional<dialect::RelayError> build(const UpstreamTarget& target);
   // Without a body: the caller's pieces are added to it. Views this object and the channel.
   net::UpstreamRequest request() const;
 
  private:
+  std::optional<dialect::RelayError> override_headers(const UpstreamTarget& target);
+
   const Channel* channel_ = nullptr;
   net::Url url_;
   provider::CallerHeaders caller_;
   std::vector<net::Header> headers_;
+  std::vector<std::pair<std::string, std::string>> overridden_;
+  std::string_view host_;
 };
 
 }  // namespace tollgate::relay

@@ -125,7 +125,7 @@ TEST_F(Resources, L5_EveryFieldOfAChannelIsStoredAndReturned) {
   const auto id = new_channel(R"({"type":1,"key":"sk-up","name":"c","models":"gpt-4o,gpt-4o-mini","group":"default,vip",
       "base_url":"http://up","weight":3,"priority":-2,"auto_ban":0,"model_mapping":"{\"a\":\"b\"}",
       "status_code_mapping":"{\"500\":\"429\"}","setting":"{\"proxy\":\"x\"}","param_override":"{}",
-      "header_override":"{\"h\":1}","remark":"r","tag":"t","openai_organization":"org","test_model":"m","other":"o",
+      "header_override":"{\"h\":\"1\"}","remark":"r","tag":"t","openai_organization":"org","test_model":"m","other":"o",
       "settings":"{\"z\":1}"})");
   EXPECT_EQ(channels_changed_, 1);
   auto got = call("GET", "/api/channel/" + std::to_string(id), root_);
@@ -140,7 +140,7 @@ TEST_F(Resources, L5_EveryFieldOfAChannelIsStoredAndReturned) {
   EXPECT_EQ(data.at("model_mapping").get_string(), R"({"a":"b"})");
   EXPECT_EQ(data.at("status_code_mapping").get_string(), R"({"500":"429"})");
   EXPECT_EQ(data.at("setting").get_string(), R"({"proxy":"x"})");
-  EXPECT_EQ(data.at("header_override").get_string(), R"({"h":1})");
+  EXPECT_EQ(data.at("header_override").get_string(), R"({"h":"1"})");
   EXPECT_EQ(data.at("remark").get_string(), "r");
   EXPECT_EQ(data.at("tag").get_string(), "t");
   EXPECT_EQ(data.at("openai_organization").get_string(), "org");
@@ -193,6 +193,29 @@ TEST_F(Resources, SeveralKeysMakeOneChannelAndAreAppended) {
   EXPECT_EQ(updated["data"].at("channel_info").at("multi_key_size").get_int64(), 3);
   EXPECT_EQ(updated["data"].at("key_mode").get_string(), "append");
   EXPECT_EQ(stored_channel(id).key, "k1\nk2\nk3");
+}
+
+TEST_F(Resources, OverridesThatCouldNotWorkAreRefused) {
+  const auto id = new_channel(R"({"type":1,"key":"k","name":"c","models":"m"})");
+  for (const char* fields :
+       {R"("param_override":"{\"operations\":{}}")", R"("param_override":"{\"operations\":[{\"path\":\"a\"}]}")",
+        R"("header_override":"{\"X-A\":1}")", R"("header_override":"{\"re:(\":\"\"}")", R"("header_override":"[]")",
+        R"("header_override":"{\"X-A\":\"a {client_header:B}\"}")"}) {
+    auto created =
+        call("POST", "/api/channel/", root_,
+             R"({"mode":"single","channel":{"type":1,"key":"k","name":"c","models":"m",)" + std::string(fields) + "}}");
+    EXPECT_FALSE(success(created)) << fields;
+    EXPECT_TRUE(message_of(created).find("override") != std::string::npos) << message_of(created);
+    auto changed =
+        call("PUT", "/api/channel/", root_, R"({"id":)" + std::to_string(id) + "," + std::string(fields) + "}");
+    EXPECT_FALSE(success(changed)) << fields;
+  }
+  EXPECT_EQ(stored_channel(id).param_override, "");
+  EXPECT_EQ(stored_channel(id).header_override, "");
+  EXPECT_TRUE(success(call("PUT", "/api/channel/", root_,
+                           R"({"id":)" + std::to_string(id) +
+                               R"(,"param_override":"{\"operations\":[{\"mode\":\"later\"}]}",)"
+                               R"("header_override":"{\"*\":true,\"X-A\":\"{client_header:B}\"}"})")));
 }
 
 TEST_F(Resources, ChannelRefusalsAreTheDocumentedOnes) {
