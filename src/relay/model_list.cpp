@@ -4,6 +4,7 @@
 
 #include "core/json_text.h"
 #include "core/percent.h"
+#include "provider/model_lists.h"
 #include "relay/credentials.h"
 
 namespace tollgate::relay {
@@ -16,8 +17,9 @@ constexpr std::int64_t kCreated = 1'626'777'600;
 constexpr std::string_view kCreatedText = "2021-07-20T10:40:00Z";
 
 std::string openai_model(std::string_view name, std::string_view endpoint_types) {
-  return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":"custom","supported_endpoint_types":{}}})",
-                     core::json_string(name), kCreated, endpoint_types);
+  auto owner = provider::owner_of(name);
+  return fmt::format(R"({{"id":{},"object":"model","created":{},"owned_by":"{}","supported_endpoint_types":{}}})",
+                     core::json_string(name), kCreated, owner.empty() ? "custom" : owner, endpoint_types);
 }
 
 std::string anthropic_model(std::string_view name) {

@@ -137,6 +137,14 @@ describe("providers", { timeout: 120_000 }, () => {
     });
   });
 
+  it("lists of models name who is known for a model", async () => {
+    await channel({ type: 1, models: "deepseek-chat,m-of-ours", model_mapping: "" });
+    const list = await (await fetch(`${all.gateway.url}/v1/models`, { headers: { Authorization: `Bearer ${key}` } })).json();
+    const owner = (id) => list.data.find((item) => item.id === id).owned_by;
+    assert.equal(owner("deepseek-chat"), "deepseek");
+    assert.equal(owner("m-of-ours"), "custom");
+  });
+
   describe("Azure", () => {
     it("the official SDK through an Azure channel: chat, stream and embeddings", async () => {
       const model = await channel({ type: 3, other: "2024-10-21" }, "my.deployment");
