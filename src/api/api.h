@@ -98,6 +98,11 @@ struct Services {
   std::function<ChannelTestResult(const ChannelTest&)> test_channel = {};
   std::function<bool()> test_all_channels = {};
 
+  // What is left at a channel's vendor, asked anew and stored; without a callback it is refused. The first waits for
+  // the vendor and gives dollars; the second for all channels, one after the other, false: a run is under way.
+  std::function<core::Result<double>(core::ChannelId)> update_balance = {};
+  std::function<bool()> update_all_balances = {};
+
   // Built-in model names by channel type (GET /api/models); empty: none are known.
   std::function<std::vector<std::pair<int, std::vector<std::string>>>()> builtin_models = {};
 };

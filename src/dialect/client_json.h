@@ -13,8 +13,8 @@ inline constexpr std::size_t kLongestName = 4096;
 inline constexpr std::size_t kLongestNumber = 64;
 
 // Parses in a buffer of the thread: one at a time a thread. Strings and names are decoded. Numbers beyond 64 bits
-// are doubles here, beyond double the largest one, unpaired surrogates of values U+FFFD: the text itself passes on as it
-// came.
+// are doubles here, beyond double the largest one, unpaired surrogates of values U+FFFD: the text itself passes on as
+// it came.
 class ClientJson {
  public:
   // At least 64 readable bytes follow the text, which outlives this object.

@@ -1,0 +1,28 @@
+// What is told: a type, a title, and a text with places for values.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/option_table.h"
+#include "core/types.h"
+#include "notify/recipient.h"
+
+namespace tollgate::notify {
+
+struct Message {
+  std::string type;  // quota_exceed, channel_update_<id>_<status>, channel_test
+  std::string title;
+  std::string content;              // with {{value}} for each of `values`
+  std::vector<std::string> values;  // in their order
+
+  std::string filled() const;
+};
+
+// The warning about a balance, in the words of the recipient's way. `left` is the balance that is shown.
+Message low_balance(const Recipient& to, const core::Options& options, core::Quota left);
+
+// An amount by the display type of the options, without the word for quota.
+std::string amount_text(const core::Options& options, core::Quota quota);
+
+}  // namespace tollgate::notify
