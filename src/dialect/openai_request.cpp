@@ -175,6 +175,7 @@ class Reader {
         request_.max_output_tokens = 0;
         request_.choices = 1;
         break;
+      default: break;
     }
   }
 

@@ -11,7 +11,18 @@
 
 namespace tollgate::dialect {
 
-enum class OpenAiRoute { kChatCompletions, kCompletions, kEmbeddings };
+enum class OpenAiRoute {
+  kChatCompletions,
+  kCompletions,
+  kEmbeddings,
+  kModerations,
+  kImages,  // generations
+  kImageEdits,
+  kSpeech,
+  kTranscriptions,
+  kTranslations,
+  kRerank,
+};
 
 enum class IncludeUsage { kAbsent, kFalse, kTrue };  // kFalse: stream_options is there without a true include_usage
 

@@ -69,6 +69,13 @@ std::string_view path_of(dialect::OpenAiRoute route) {
     case dialect::OpenAiRoute::kChatCompletions: return "/v1/chat/completions";
     case dialect::OpenAiRoute::kCompletions: return "/v1/completions";
     case dialect::OpenAiRoute::kEmbeddings: return "/v1/embeddings";
+    case dialect::OpenAiRoute::kModerations: return "/v1/moderations";
+    case dialect::OpenAiRoute::kImages: return "/v1/images/generations";
+    case dialect::OpenAiRoute::kImageEdits: return "/v1/images/edits";
+    case dialect::OpenAiRoute::kSpeech: return "/v1/audio/speech";
+    case dialect::OpenAiRoute::kTranscriptions: return "/v1/audio/transcriptions";
+    case dialect::OpenAiRoute::kTranslations: return "/v1/audio/translations";
+    case dialect::OpenAiRoute::kRerank: return "/v1/rerank";
   }
   return "";
 }

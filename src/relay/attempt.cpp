@@ -4,8 +4,6 @@
 #include "core/fault_point.h"
 #include "core/log.h"
 #include "dialect/openai_answer.h"
-#include "dialect/openai_patch.h"
-#include "dialect/openai_reasoning.h"
 #include "dialect/openai_usage.h"
 #include "net/worker.h"
 #include "relay/client_side.h"
@@ -13,6 +11,7 @@
 #include "relay/secrets.h"
 #include "relay/settle.h"
 #include "relay/stream.h"
+#include "relay/upstream_request.h"
 
 namespace tollgate::relay {
 namespace {
@@ -172,56 +171,25 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     co_return std::nullopt;
   }
 
-  auto address = provider::upstream_url(*channel.provider, channel.base_url, request.route, request.upstream_model);
-  auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
-  if (!url) {
-    auto error = dialect::bad_answer("do_request_failed", "the channel's address cannot be used");
-    error.internal = url.error().message;
-    co_return error;
-  }
-
   core::JsonEditor editor(request.body);
-  if (!channel.pass_body && !request.snapshot->relay.pass_body) {
-    bool asks_usage = request.openai.stream && channel.provider->stream_options;
-    dialect::OpenAiPatch patch;
-    if (request.route == dialect::OpenAiRoute::kChatCompletions)
-      dialect::adapt_to_reasoning_model(request.upstream_model, editor, request.body);
-    patch.upstream_model = request.upstream_model;
-    patch.ask_usage = asks_usage && settings.force_stream_option;
-    patch.drop_stream_options = !asks_usage;
-    patch.drop_service_tier = !channel.allow_service_tier;
-    patch.drop_store = channel.disable_store;
-    patch.drop_safety_identifier = !channel.allow_safety_identifier;
-    if (request.route == dialect::OpenAiRoute::kChatCompletions) {
-      patch.system_prompt = channel.system_prompt;
-      patch.system_prompt_override = channel.system_prompt_override;
-    }
-    request.system_prompt_changed = dialect::patch_openai_request(request.openai, patch, editor, request.body);
-  }
+  if (!channel.pass_body && !request.snapshot->relay.pass_body)
+    request.system_prompt_changed = rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
+                                                        settings.force_stream_option, editor, request.body);
+  UpstreamRequestHead head;
+  if (auto wrong = head.build({.channel = channel,
+                               .key = request.key.text,
+                               .route = request.route,
+                               .upstream_model = request.upstream_model,
+                               .stream = request.openai.stream,
+                               .accept = exchange.header("accept").value_or("")}))
+    co_return wrong;
   std::vector<std::string_view> pieces;
   if (editor.changed())
     pieces = editor.pieces();
   else
     pieces.push_back(request.body);
-
-  std::string bearer = "Bearer " + request.key.text;
-  std::vector<net::Header> headers{{"Content-Type", "application/json"}, {"Authorization", bearer}};
-  auto accept = exchange.header("accept");
-  headers.push_back({"Accept", accept && !accept->empty() ? *accept
-                               : request.openai.stream    ? "text/event-stream"
-                                                          : "*/*"});
-  if (!channel.organization.empty()) headers.push_back({"OpenAI-Organization", channel.organization});
-  // A header value with a line break would begin a header of its own.
-  for (const auto& header : headers)
-    if (header.value.find_first_of("\r\n") != std::string_view::npos)
-      co_return dialect::gateway_error(500, "channel:invalid_key", "the channel's key or organization is not usable");
-
-  net::UpstreamRequest upstream;
-  upstream.url = &*url;
-  upstream.headers = headers;
+  auto upstream = head.request();
   upstream.body = pieces;
-  upstream.proxy = channel.proxy ? &*channel.proxy : nullptr;
-  upstream.timeouts = channel.timeouts;
   upstream.verify_tls = settings.verify_tls;
 
   core::fault_point("attempt.prepared");

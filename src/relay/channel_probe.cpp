@@ -8,13 +8,12 @@
 #include "core/json_text.h"
 #include "core/mask.h"
 #include "dialect/openai_answer.h"
-#include "dialect/openai_patch.h"
-#include "dialect/openai_reasoning.h"
 #include "dialect/openai_stream.h"
 #include "net/http_client.h"
 #include "net/sse.h"
 #include "net/worker.h"
 #include "relay/secrets.h"
+#include "relay/upstream_request.h"
 
 namespace tollgate::relay {
 namespace {
@@ -107,35 +106,17 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
 
   auto upstream_model = probe.upstream_model;
   core::JsonEditor editor(text);
-  dialect::OpenAiPatch patch;
-  if (probe.route == OpenAiRoute::kChatCompletions) {
-    dialect::adapt_to_reasoning_model(upstream_model, editor, text);
-    patch.system_prompt = channel.system_prompt;
-    patch.system_prompt_override = channel.system_prompt_override;
-  }
-  patch.upstream_model = upstream_model;
-  patch.drop_stream_options = !channel.provider->stream_options;
-  dialect::patch_openai_request(*parsed, patch, editor, text);
-
-  auto address = provider::upstream_url(*channel.provider, channel.base_url, probe.route, upstream_model);
-  auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
-  if (!url) co_return fail(result, dialect::bad_answer("do_request_failed", "the channel's address cannot be used"));
-  std::string bearer = "Bearer " + probe.key.text;
-  std::vector<net::Header> headers{{"Content-Type", "application/json"},
-                                   {"Authorization", bearer},
-                                   {"Accept", probe.stream ? "text/event-stream" : "*/*"}};
-  if (!channel.organization.empty()) headers.push_back({"OpenAI-Organization", channel.organization});
-  for (const auto& header : headers)
-    if (header.value.find_first_of("\r\n") != std::string_view::npos)
-      co_return fail(result, dialect::gateway_error(500, "channel:invalid_key",
-                                                    "the channel's key or organization is not usable"));
-
+  rewrite_openai_body(channel, probe.route, upstream_model, *parsed, true, editor, text);
+  UpstreamRequestHead head;
+  if (auto wrong = head.build({.channel = channel,
+                               .key = probe.key.text,
+                               .route = probe.route,
+                               .upstream_model = upstream_model,
+                               .stream = probe.stream}))
+    co_return fail(result, std::move(*wrong));
   auto pieces = editor.pieces();
-  net::UpstreamRequest request;
-  request.url = &*url;
-  request.headers = headers;
+  auto request = head.request();
   request.body = pieces;
-  request.proxy = channel.proxy ? &*channel.proxy : nullptr;
   request.timeouts = limits_of(channel);
   request.verify_tls = probe.verify_tls;
   net::CallControl control;

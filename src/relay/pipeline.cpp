@@ -13,6 +13,7 @@
 #include "relay/gate.h"
 #include "relay/model_list.h"
 #include "relay/relay.h"
+#include "relay/routes.h"
 #include "relay/routing.h"
 #include "relay/settle.h"
 
@@ -21,22 +22,6 @@ namespace {
 
 using dialect::gateway_error;
 using dialect::RelayError;
-
-struct RouteEntry {
-  std::string_view path;
-  dialect::OpenAiRoute route;
-};
-constexpr RouteEntry kRoutes[] = {
-    {"/v1/chat/completions", dialect::OpenAiRoute::kChatCompletions},
-    {"/v1/completions", dialect::OpenAiRoute::kCompletions},
-    {"/v1/embeddings", dialect::OpenAiRoute::kEmbeddings},
-};
-
-const RouteEntry* find_route(std::string_view path) {
-  for (const auto& entry : kRoutes)
-    if (entry.path == path) return &entry;
-  return nullptr;
-}
 
 // An amount as refusals write it, by the display type of the options.
 std::string amount_text(const Snapshot& snapshot, core::Quota quota) {
@@ -278,7 +263,7 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
     if (auto refused = co_await pass_gate(request)) co_return co_await answer_error(request, std::move(*refused));
     co_return co_await answer_model_list(request);
   }
-  request.route = route->route;
+  request.route = route->kind;
   auto failed = co_await admit(request);
   if (!failed) failed = co_await run_attempts(request);
   request.reservation.reset();
