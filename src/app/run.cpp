@@ -25,6 +25,10 @@
 #include "model/schema.h"
 #include "net/resolver.h"
 #include "net/worker.h"
+#include "notify/curl_transport.h"
+#include "notify/notifier.h"
+#include "relay/channel_balance.h"
+#include "relay/channel_sweeps.h"
 #include "relay/channel_test.h"
 #include "sql/transaction.h"
 
@@ -130,6 +134,15 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
   if (auto limit = megabytes("TOLLGATE_MEMORY_LIMIT_MB")) settings.limits.memory_bytes = limit;
   settings.limits.lag = config.duration("TOLLGATE_MAX_LOOP_LAG");
+  return settings;
+}
+
+relay::SweepSettings sweep_settings(const core::Config& config) {
+  relay::SweepSettings settings;
+  if (config.is_set("CHANNEL_TEST_FREQUENCY"))
+    settings.test_every = std::chrono::minutes(config.integer("CHANNEL_TEST_FREQUENCY"));
+  if (config.is_set("CHANNEL_UPDATE_FREQUENCY"))
+    settings.balance_every = std::chrono::minutes(config.integer("CHANNEL_UPDATE_FREQUENCY"));
   return settings;
 }
 
@@ -347,9 +360,36 @@ int serve(const core::Config& config) {
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
                      cpu_threads, clock);
 
-  relay::ChannelTester channel_tester(worker_list, snapshots, channel_health, *billing, **pool, clock,
-                                      !config.boolean("TLS_INSECURE_SKIP_VERIFY"),
-                                      [&snapshot_loop] { snapshot_loop.reload(); });
+  // Users are told of low balances, the administrator of channels that went off or came back.
+  const bool verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
+  notify::CurlTransport transport(verify_tls);
+  notify::Notifier notifier(
+      {.limit = config.integer("NOTIFY_LIMIT_COUNT"),
+       .window = std::chrono::minutes(config.integer("NOTIFICATION_LIMIT_DURATION_MINUTE"))},
+      **pool, clock, [&snapshots] { return snapshots.get()->options; },
+      [&billing](core::UserId user, core::Quota column) { return billing->shown_user_balance(user, column); },
+      transport);
+  relay.low_balance = [&notifier](core::UserId user, core::Quota charge) { notifier.charged(user, charge); };
+  auto tell_status = [&notifier](core::ChannelId id, const std::string& name, int status, const std::string& reason) {
+    notifier.tell_root(notify::channel_status(id, name, status, reason));
+  };
+  channel_health.on_status(tell_status);
+
+  // Tests and balances of channels, asked for or by the clock.
+  const std::chrono::seconds polling_interval(config.integer("POLLING_INTERVAL"));
+  relay::OnWorker on_worker(worker_list);
+  relay::ChannelTester channel_tester(
+      {.verify_tls = verify_tls, .error_log = config.boolean("ERROR_LOG_ENABLED"), .pause = polling_interval},
+      on_worker, snapshots, channel_health, *billing, **pool, clock, [&snapshot_loop] { snapshot_loop.reload(); });
+  channel_tester.on_status(tell_status);
+  relay::ChannelBalances channel_balances(on_worker, snapshots, channel_health, **pool, clock, verify_tls,
+                                          polling_interval);
+  relay::ChannelSweeps channel_sweeps(
+      sweep_settings(config), snapshots, clock,
+      {.begin_tests = [&channel_tester] { channel_tester.test_all(); },
+       .tests_running = [&channel_tester] { return channel_tester.running(); },
+       .balances = [&channel_balances] { channel_balances.update_all(); },
+       .may_run = [master = config.text("NODE_TYPE") == "master"](std::string_view) { return master; }});
 
   api::Services services{.db = **pool, .log_db = **pool, .clock = clock};
   services.settings.session_secrets = session_secrets;
@@ -386,7 +426,11 @@ int serve(const core::Config& config) {
                                   .message = report.message,
                                   .seconds = static_cast<double>(report.result.time.count()) / 1000};
   };
-  services.test_all_channels = [&channel_tester] { return channel_tester.test_all(); };
+  services.test_all_channels = [&channel_tester, &notifier] {
+    return channel_tester.test_all([&notifier] { notifier.tell_root(notify::tests_done()); });
+  };
+  services.update_balance = [&channel_balances](core::ChannelId id) { return channel_balances.update(id); };
+  services.update_all_balances = [&channel_balances] { return channel_balances.update_all(); };
   api::Api api(std::move(services));
 
   Health health;
@@ -418,7 +462,9 @@ int serve(const core::Config& config) {
   // Start.
   billing->start();
   snapshot_loop.start();
+  notifier.start();
   channel_health.start();
+  channel_sweeps.start();
   for (const auto& worker : workers) worker->start();
   // The token tables take some milliseconds to build: not in the first request that needs them.
   cpu_threads.submit([] {
@@ -435,8 +481,11 @@ int serve(const core::Config& config) {
   drain(server, relay, config);
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
+  on_worker.stop();
+  channel_sweeps.stop();
   channel_tester.stop();
   channel_health.stop();
+  notifier.stop();
   snapshot_loop.stop();
   api_threads.stop();
   sql_threads.stop();

@@ -38,6 +38,17 @@ Message low_balance(const Recipient& to, const core::Options& options, core::Quo
   return out;
 }
 
+Message channel_status(core::ChannelId id, std::string_view name, int status, std::string_view reason) {
+  Message out{.type = fmt::format("channel_update_{}_{}", id.value, status), .title = {}, .content = {}, .values = {}};
+  out.title = fmt::format("通道「{}」（#{}）已被{}", name, id.value, status == 1 ? "启用" : "禁用");
+  out.content = status == 1 ? out.title : fmt::format("{}，原因：{}", out.title, reason);
+  return out;
+}
+
+Message tests_done() {
+  return {.type = "channel_test", .title = "通道测试完成", .content = "所有通道测试已完成", .values = {}};
+}
+
 std::string amount_text(const core::Options& options, core::Quota quota) {
   const std::string& type = options.text("general_setting.quota_display_type");
   if (type == "TOKENS") return std::to_string(quota.units);

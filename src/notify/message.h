@@ -22,6 +22,10 @@ struct Message {
 // The warning about a balance, in the words of the recipient's way. `left` is the balance that is shown.
 Message low_balance(const Recipient& to, const core::Options& options, core::Quota left);
 
+// For the administrator. Status 3: the channel, or a key of it, went off; 1: it came back.
+Message channel_status(core::ChannelId id, std::string_view name, int status, std::string_view reason);
+Message tests_done();
+
 // An amount by the display type of the options, without the word for quota.
 std::string amount_text(const core::Options& options, core::Quota quota);
 

@@ -32,6 +32,8 @@ std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billi
   if (!*token) return identity;
   identity->found = true;
   identity->token = std::move(**token);
+  identity->wallet = billing.wallet(identity->token.user_id);
+  identity->spent_before = {identity->wallet->spent};
   auto user = model::find_user(db, identity->token.user_id);
   if (!user) return nullptr;
   if (!*user) return identity;
@@ -41,6 +43,7 @@ std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billi
   identity->user_group = (*user)->group;
   identity->user_status = (*user)->status;
   identity->user_role = (*user)->role;
+  identity->column = (*user)->quota;
   boost::system::error_code ec;
   auto setting = boost::json::parse((*user)->setting.empty() ? "{}" : (*user)->setting, ec);
   if (!ec && setting.is_object()) {
@@ -50,10 +53,11 @@ std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billi
     };
     identity->accept_unset_ratio = flag("accept_unset_model_ratio_model");
     identity->record_ip = flag("record_ip_log");
+    if (const auto* value = setting.get_object().if_contains("quota_warning_threshold"); value && value->is_number())
+      identity->warning_threshold = value->to_number<double>();
   }
   for (auto& name : model::split_list(identity->token.model_limits)) identity->model_limits.insert(std::move(name));
   identity->allow_ips = core::IpAllowList(identity->token.allow_ips);
-  identity->wallet = billing.wallet(identity->user);
   if (!identity->token.unlimited_quota) identity->key_limit = billing.key_limit(identity->token.id);
   *lease = sql::Pool::Lease();
   if (!identity->token.unlimited_quota)

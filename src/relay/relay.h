@@ -1,6 +1,7 @@
 // The relay's front: what it needs of the program, and the handlers of its routes.
 #pragma once
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,8 +79,13 @@ class Relay {
     std::unordered_map<std::int64_t, std::size_t> polling;  // next key of channels with several keys
     bool journal_told = false;                              // the journal is woken at the end of this turn
     ClientSide* clients = nullptr;                          // of the attempts that run
+    std::unordered_map<std::int64_t, core::SteadyTime> told_of_balance;  // user → when
   };
   Local& local(const net::Worker& worker);
+
+  // Told of users whose balance may be low after a charge (relay/low_balance); waits for nothing. Set before the first
+  // request, may be empty.
+  std::function<void(core::UserId, core::Quota charge)> low_balance;
 
   const RelaySettings settings;
   SnapshotHolder& snapshots;

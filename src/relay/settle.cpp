@@ -11,6 +11,7 @@
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/estimate.h"
+#include "relay/low_balance.h"
 
 namespace tollgate::relay {
 
@@ -175,6 +176,7 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
   std::int64_t estimate = 0;
   if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
   auto record = make_record(request, end, estimate);
+  const auto charge = record.charge;
   request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
   core::fault_point("settle.priced");
   auto reservation = std::move(*request.reservation);
@@ -189,6 +191,7 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
     });
   });
   core::fault_point("settle.journaled");
+  warn_if_low(request, charge);
   if (committed == billing::Committed::kRefused)
     core::log::error("request {}: its charge could not be journaled", request.id);
 }

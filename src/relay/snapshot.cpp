@@ -202,6 +202,7 @@ RelayOptions read_options(const core::Options& options) {
   out.currency_symbol = options.text("general_setting.custom_currency_symbol");
   out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
   out.validation_is_500 = options.text("tg.validation_status") == "500";
+  out.remind_threshold = options.real("QuotaRemindThreshold");
   out.pass_body = options.boolean("global.pass_through_request_enabled");
   if (options.boolean("general_setting.ping_interval_enabled"))
     out.ping_interval = std::chrono::seconds(options.integer("general_setting.ping_interval_seconds"));

@@ -81,6 +81,7 @@ struct RelayOptions {
   double usd_exchange_rate = 7.3;
   std::string currency_symbol;
   double currency_rate = 1;
+  double remind_threshold = 1000;  // units; a balance below it is told to its user
   bool validation_is_500 = false;
   bool pass_body = false;
   std::optional<std::chrono::milliseconds> ping_interval;  // of keep-alives, instead of the variables
