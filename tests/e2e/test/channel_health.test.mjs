@@ -241,7 +241,7 @@ describe("channel health", { timeout: 120_000 }, () => {
     assert.equal((await testChannel(id)).message, "upstream error: quota");
     assert.equal((await get(id)).status, 1);
     assert.equal((await testChannel(987654)).message, "record not found");
-    assert.equal((await testChannel(id, "?endpoint_type=jina-rerank")).message, "endpoint type jina-rerank is not supported");
+    assert.equal((await testChannel(id, "?endpoint_type=openai-video")).message, "endpoint type openai-video is not supported");
     const suno = await makeChannel({ type: 36, key: "sk-suno-1", models: "x" });
     assert.deepEqual(await testChannel(suno), {
       success: false,
