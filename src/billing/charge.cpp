@@ -237,13 +237,14 @@ core::Quota charge_amount(const ChargeInput& input, const Price& price) {
   return core::Quota{amount(input, price, usage, tools)};
 }
 
-Charge charge(const ChargeInput& input, const Price& price) {
+Charge charge(const ChargeInput& input, const Price& price, bool texts) {
   Usage usage;
   ToolSurcharges tools;
   Charge result;
   result.quota.units = amount(input, price, usage, tools);
   result.prompt_tokens = usage.prompt_tokens;
   result.completion_tokens = usage.completion_tokens;
+  if (!texts) return result;
   result.content = log_content(input, usage, price, tools);
   result.other = log_members(input, usage, price, tools);
   return result;

@@ -59,7 +59,8 @@ Formula formula_for_responses(std::string_view model);
 // Never negative. kDecimal: at least 1 where tokens were used and model and group ratio are not 0. Without tokens
 // (kAudio: with a reported total of 0) nothing. `content` and `other` are filled in; fragments and members of the
 // caller's own go beside them.
-Charge charge(const ChargeInput& input, const Price& price);
+// Without `texts` content and other stay empty: nobody keeps a log row.
+Charge charge(const ChargeInput& input, const Price& price, bool texts = true);
 // The amount alone, without the texts: what a request cost so far.
 core::Quota charge_amount(const ChargeInput& input, const Price& price);
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <iterator>
 
 namespace tollgate::billing {
 
@@ -13,17 +12,30 @@ namespace {
 
 constexpr std::string_view kNoUsage = "上游没有返回计费信息，无法扣费（可能是上游超时）";
 
+void name(std::string& out, std::string_view key) {
+  out += out.empty() ? "\"" : ",\"";
+  out += key;
+  out += "\":";
+}
+
+void append_integer(std::string& out, std::int64_t value) {
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
 void number(std::string& out, std::string_view key, double value) {
-  fmt::format_to(std::back_inserter(out), "{}\"{}\":", out.empty() ? "" : ",", key);
+  name(out, key);
   append_json_number(out, value);
 }
 
 void number(std::string& out, std::string_view key, std::int64_t value) {
-  fmt::format_to(std::back_inserter(out), "{}\"{}\":{}", out.empty() ? "" : ",", key, value);
+  name(out, key);
+  append_integer(out, value);
 }
 
 void yes(std::string& out, std::string_view key) {
-  fmt::format_to(std::back_inserter(out), "{}\"{}\":true", out.empty() ? "" : ",", key);
+  name(out, key);
+  out += "true";
 }
 
 void fragment(std::string& out, std::string_view text) {
@@ -35,6 +47,9 @@ void fragment(std::string& out, std::string_view text) {
 
 void append_json_number(std::string& out, double value) {
   if (!std::isfinite(value)) value = 0;  // JSON has no other spelling
+  // Most ratios are small whole numbers; −0 has a spelling of its own.
+  if (value == std::floor(value) && std::abs(value) < 1e15 && (value != 0 || !std::signbit(value)))
+    return append_integer(out, static_cast<std::int64_t>(value));
   std::array<char, 400> text;
   const double size = std::abs(value);
   const bool exponent = size != 0 && (size < 1e-6 || size >= 1e21);

@@ -104,6 +104,20 @@ struct DecimalAccess {
 
 Decimal Decimal::from_double(double value) {
   if (!std::isfinite(value)) return {};
+  // Few digits and few places, as prices have them: a decimal of at most 15 digits that rounds to the double is the
+  // shortest one, because no two of those share a double.
+  static constexpr double kPowers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+  std::int32_t places = 0;
+  for (const double power : kPowers) {
+    const double digits = std::nearbyint(value * power);
+    if (std::abs(digits) >= 1e15) break;
+    if (digits / power == value) {
+      Decimal out(static_cast<std::int64_t>(digits));
+      out.scale_ = places;
+      return out;
+    }
+    ++places;
+  }
   // Shortest text in scientific form, so that 1e300 has one digit to read.
   std::array<char, 32> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific);

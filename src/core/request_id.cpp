@@ -1,6 +1,6 @@
 #include "core/request_id.h"
 
-#include <fmt/core.h>
+#include <charconv>
 
 namespace tollgate::core {
 
@@ -13,10 +13,23 @@ std::string make_request_id(SystemTime now, FastRandom& random) {
   constexpr char kAlphanumeric[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   char tail[8];
   for (char& c : tail) c = kAlphanumeric[random.below(62)];
-  return fmt::format("{:04}{:02}{:02}{:02}{:02}{:02}{}{}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                     time.minutes().count(), time.seconds().count(), time.subseconds().count(),
-                     std::string_view(tail, sizeof tail));
+  char text[48];
+  char* at = text;
+  auto two = [&](std::int64_t number) {
+    *at++ = static_cast<char>('0' + number / 10 % 10);
+    *at++ = static_cast<char>('0' + number % 10);
+  };
+  two(static_cast<int>(date.year()) / 100);
+  two(static_cast<int>(date.year()) % 100);
+  two(static_cast<unsigned>(date.month()));
+  two(static_cast<unsigned>(date.day()));
+  two(time.hours().count());
+  two(time.minutes().count());
+  two(time.seconds().count());
+  at = std::to_chars(at, text + sizeof text, time.subseconds().count()).ptr;
+  std::string out(text, at);
+  out.append(tail, sizeof tail);
+  return out;
 }
 
 }  // namespace tollgate::core

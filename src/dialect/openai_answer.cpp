@@ -2,7 +2,7 @@
 
 #include <simdjson.h>
 
-#include "dialect/openai_usage.h"
+#include "dialect/openai_usage_dom.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -46,7 +46,7 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
 
   dom::element usage;
   if (object["usage"].get(usage) == simdjson::SUCCESS && usage.is_object())
-    answer.usage = read_openai_usage(simdjson::minify(usage), &answer.usage_refused);
+    answer.usage = read_openai_usage(usage, &answer.usage_refused);
   bool count_text = !answer.usage || answer.usage->completion_tokens == 0;
 
   if (route == OpenAiRoute::kEmbeddings) {

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dialect/json_walk.h"
+#include "dialect/openai_usage_dom.h"
 #include "dialect/padded.h"
 
 namespace tollgate::dialect {
 namespace {
 
-namespace ondemand = simdjson::ondemand;
+namespace dom = simdjson::dom;
 
 // More than any answer holds: beyond it a figure is a mistake, and no ground for a charge.
 constexpr std::int64_t kMost = 1'000'000'000;
@@ -22,15 +22,12 @@ class Figures {
   bool absurd() const { return absurd_; }
   void refuse() { absurd_ = true; }
 
-  std::int64_t count(ondemand::value& value) {
-    ondemand::json_type type;
-    if (value.type().get(type) != simdjson::SUCCESS || type == ondemand::json_type::null) return 0;
-    if (type == ondemand::json_type::number) {
-      double number;
-      if (value.get_double().get(number) == simdjson::SUCCESS && number >= 0 && number <= static_cast<double>(kMost) &&
-          number == std::floor(number))
-        return static_cast<std::int64_t>(number);
-    }
+  std::int64_t count(const dom::element& value) {
+    if (value.is_null()) return 0;
+    double number;
+    if (value.get_double().get(number) == simdjson::SUCCESS && number >= 0 && number <= static_cast<double>(kMost) &&
+        number == std::floor(number))
+      return static_cast<std::int64_t>(number);
     absurd_ = true;
     return 0;
   }
@@ -39,8 +36,15 @@ class Figures {
   bool absurd_ = false;
 };
 
-void read_prompt_details(ondemand::value& value, billing::Usage& usage, Figures& figures) {
-  each_member(value, [&](std::string_view key, ondemand::value& inner) {
+template <class Visit>
+void each_member(const dom::element& value, Visit visit) {
+  dom::object object;
+  if (value.get_object().get(object) != simdjson::SUCCESS) return;
+  for (auto [key, inner] : object) visit(key, inner);
+}
+
+void read_prompt_details(const dom::element& value, billing::Usage& usage, Figures& figures) {
+  each_member(value, [&](std::string_view key, const dom::element& inner) {
     if (key == "cached_tokens") {
       usage.cached_tokens = std::max(usage.cached_tokens, figures.count(inner));
     } else if (key == "cached_creation_tokens" || key == "cache_write_tokens") {
@@ -55,8 +59,8 @@ void read_prompt_details(ondemand::value& value, billing::Usage& usage, Figures&
   });
 }
 
-void read_completion_details(ondemand::value& value, billing::Usage& usage, Figures& figures) {
-  each_member(value, [&](std::string_view key, ondemand::value& inner) {
+void read_completion_details(const dom::element& value, billing::Usage& usage, Figures& figures) {
+  each_member(value, [&](std::string_view key, const dom::element& inner) {
     if (key == "reasoning_tokens") {
       usage.reasoning_tokens = figures.count(inner);
     } else if (key == "text_tokens") {
@@ -74,18 +78,23 @@ void read_completion_details(ondemand::value& value, billing::Usage& usage, Figu
 std::optional<billing::Usage> read_openai_usage(std::string_view text, bool* refused) {
   if (refused) *refused = false;
   Padded padded(text);
-  thread_local ondemand::parser parser;
-  ondemand::document document;
-  if (parser.iterate(padded.view()).get(document) != simdjson::SUCCESS) return std::nullopt;
-  ondemand::value root;
-  if (document.get_value().get(root) != simdjson::SUCCESS) return std::nullopt;
-  ondemand::json_type type;
-  if (root.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::object) return std::nullopt;
+  thread_local dom::parser parser;
+  dom::element root;
+  if (const auto failure = parser.parse(padded.view()).get(root); failure != simdjson::SUCCESS) {
+    if (refused) *refused = failure == simdjson::NUMBER_ERROR;
+    return std::nullopt;
+  }
+  return read_openai_usage(root, refused);
+}
+
+std::optional<billing::Usage> read_openai_usage(const dom::element& root, bool* refused) {
+  if (refused) *refused = false;
+  if (!root.is_object()) return std::nullopt;
   billing::Usage usage;
   Figures figures;
   std::int64_t input = 0;
   std::int64_t output = 0;
-  each_member(root, [&](std::string_view key, ondemand::value& value) {
+  each_member(root, [&](std::string_view key, const dom::element& value) {
     if (key == "prompt_tokens") {
       usage.prompt_tokens = figures.count(value);
     } else if (key == "completion_tokens") {

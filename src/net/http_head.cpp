@@ -287,8 +287,8 @@ std::size_t HeaderList::count(std::string_view name) const {
 }
 
 bool HeaderList::add(Header header) {
-  if (size_ == fields_.size()) return false;
-  fields_[size_++] = header;
+  if (fields_.size() == kMaxHeaders) return false;
+  fields_.push_back(header);
   return true;
 }
 

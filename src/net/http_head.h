@@ -1,7 +1,7 @@
 // Heads of HTTP/1.1 messages (RFC 9112), parsed strictly: what two programs could read differently is refused, so that
 // no proxy in front of us can be made to see other messages than we do.
 #pragma once
-#include <array>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -28,13 +28,12 @@ class HeaderList {
  public:
   std::optional<std::string_view> find(std::string_view name) const;  // the first of that name, any case
   std::size_t count(std::string_view name) const;
-  std::span<const Header> all() const { return {fields_.data(), size_}; }
+  std::span<const Header> all() const { return {fields_.data(), fields_.size()}; }
   bool add(Header header);  // false when full
-  void clear() { size_ = 0; }
+  void clear() { fields_.clear(); }
 
  private:
-  std::array<Header, kMaxHeaders> fields_;
-  std::size_t size_ = 0;
+  boost::container::small_vector<Header, 24> fields_;  // as many as common heads have
 };
 
 enum class BodyFraming { kNone, kLength, kChunked, kUntilClose };

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <charconv>
 #include <utility>
 
 #include "core/fault_point.h"
@@ -77,47 +78,65 @@ std::int64_t cost(const Request& request, const billing::Usage& usage) {
   return billing::charge_amount(input, price).units;
 }
 
-std::string attempt_json(const Request& request, const Attempt& attempt) {
-  std::string out = fmt::format("{{\"channel\":{},\"status\":{}", attempt.channel.value, attempt.status);
-  if (attempt.limit != net::TimeLimit::kNone)
-    out += fmt::format(",\"time_limit\":\"{}\"", net::to_string(attempt.limit));
-  if (attempt.billed) out += fmt::format(",\"cost\":{}", cost(request, *attempt.billed));
-  return out + "}";
+void append(std::string& out, std::int64_t number) {
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-std::string admin_info(const Request& request) {
-  std::string out = "{\"use_channel\":[";
-  for (std::size_t i = 0; i < request.attempts.size(); ++i)
-    out += fmt::format("{}\"{}\"", i ? "," : "", request.attempts[i].channel.value);
+void append_text_member(std::string& out, std::string_view name, std::string_view word) {
+  out.append(",\"").append(name).append("\":\"").append(word).append("\"");
+}
+
+void append_attempt(std::string& out, const Request& request, const Attempt& attempt) {
+  append(out += "{\"channel\":", attempt.channel.value);
+  append(out += ",\"status\":", attempt.status);
+  if (attempt.limit != net::TimeLimit::kNone) append_text_member(out, "time_limit", net::to_string(attempt.limit));
+  if (attempt.billed) append(out += ",\"cost\":", cost(request, *attempt.billed));
+  out += '}';
+}
+
+// Without its closing brace.
+void append_admin_info(std::string& out, const Request& request) {
+  out += "{\"use_channel\":[";
+  for (std::size_t i = 0; i < request.attempts.size(); ++i) {
+    append(out += i ? ",\"" : "\"", request.attempts[i].channel.value);
+    out += '"';
+  }
   out += ']';
   if (request.channel && request.channel->several_keys)
-    out += fmt::format(",\"is_multi_key\":true,\"multi_key_index\":{}", request.key.index);
+    append(out += ",\"is_multi_key\":true,\"multi_key_index\":", request.key.index);
   out += ",\"attempts\":[";
-  for (std::size_t i = 0; i < request.attempts.size(); ++i)
-    out += (i ? "," : "") + attempt_json(request, request.attempts[i]);
-  return out + "]";
+  for (std::size_t i = 0; i < request.attempts.size(); ++i) {
+    if (i) out += ',';
+    append_attempt(out, request, request.attempts[i]);
+  }
+  out += ']';
 }
 
 std::string other_json(const Request& request, const EndOfRequest& end, const Billed& billed,
                        const billing::Charge& charge) {
-  std::string out = "{" + charge.other;
+  std::string out;
+  out.reserve(charge.other.size() + 512);
+  out.append("{").append(charge.other);
   // −1000 is what readers of the log know as "no stream".
-  auto first = request.first_event ? millis(*request.first_event - request.started) : -1000;
-  out += fmt::format(",\"frt\":{}", first);
-  if (request.mapped)
-    out += ",\"is_model_mapped\":true,\"upstream_model_name\":" + core::json_string(request.upstream_model);
+  append(out += ",\"frt\":", request.first_event ? millis(*request.first_event - request.started) : -1000);
+  if (request.mapped) {
+    out += ",\"is_model_mapped\":true,\"upstream_model_name\":";
+    core::append_json_string(out, request.upstream_model);
+  }
   if (request.system_prompt_changed) out += ",\"is_system_prompt_overwritten\":true";
-  out += ",\"admin_info\":" + admin_info(request);
+  append_admin_info(out += ",\"admin_info\":", request);
   if (billed.settled_by == "counted" && end.whole) out += ",\"local_count_tokens\":true";
-  out += "},\"request_path\":" + core::json_string(request.exchange.head().path);
+  core::append_json_string(out += "},\"request_path\":", request.exchange.head().path);
   out += ",\"request_conversion\":[\"OpenAI Compatible\"]";
   if (!request.price.free) out += ",\"billing_source\":\"wallet\"";
   if (end.usage_refused) out += ",\"usage_refused\":true";
   if (end.content_filtered) out += ",\"reject_reason\":\"openai_finish_reason=content_filter\"";
-  out += fmt::format(",\"settled_by\":\"{}\",\"end\":\"{}\"", billed.settled_by, to_string(end.end));
-  if (end.limit != net::TimeLimit::kNone) out += fmt::format(",\"time_limit\":\"{}\"", net::to_string(end.limit));
-  out += ",\"kinds\":" + billing::kinds_json(billing::split_kinds(billed.usage));
-  return out + "}";
+  append_text_member(out, "settled_by", billed.settled_by);
+  append_text_member(out, "end", to_string(end.end));
+  if (end.limit != net::TimeLimit::kNone) append_text_member(out, "time_limit", net::to_string(end.limit));
+  out.append(",\"kinds\":").append(billing::kinds_json(billing::split_kinds(billed.usage))).append("}");
+  return out;
 }
 
 model::LogRow common_row(const Request& request, model::LogType type) {
@@ -150,7 +169,8 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   input.formula = request.route == dialect::OpenAiRoute::kEmbeddings
                       ? billing::Formula::kDecimal
                       : billing::formula_for_chat(billed.usage, request.price);
-  auto charge = billing::charge(input, request.price);
+  const bool write_log = request.snapshot->relay.log_consume;
+  auto charge = billing::charge(input, request.price, write_log);
   // A request of a call price that ended before anything came costs nothing.
   if (billed.settled_by == "nothing") charge.quota = {};
 
@@ -160,7 +180,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   record.channel = request.channel ? request.channel->id : core::ChannelId{};
   record.charge = charge.quota;
   record.counts_use = charge.prompt_tokens + charge.completion_tokens != 0;
-  record.write_log = request.snapshot->relay.log_consume;
+  record.write_log = write_log;
   record.export_data = request.snapshot->relay.data_export && record.write_log;
   record.log = common_row(request, model::LogType::kConsume);
   record.log.quota = charge.quota;
@@ -168,7 +188,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   record.log.completion_tokens = charge.completion_tokens;
   record.log.is_stream = request.answered_as_stream;
   record.log.content = std::move(charge.content);
-  record.log.other = other_json(request, end, billed, charge);
+  if (write_log) record.log.other = other_json(request, end, billed, charge);
   return record;
 }
 
@@ -215,7 +235,8 @@ void log_failure(Request& request, const dialect::RelayError& error) {
                     core::json_string(request.channel->name), request.channel->provider->type);
   if (!request.attempts.empty() && request.attempts.back().limit != net::TimeLimit::kNone)
     record.log.other += fmt::format(",\"time_limit\":\"{}\"", net::to_string(request.attempts.back().limit));
-  record.log.other += ",\"admin_info\":" + admin_info(request) + "}}";
+  append_admin_info(record.log.other += ",\"admin_info\":", request);
+  record.log.other += "}}";
   request.relay.billing.log(std::move(record));
 }
 
