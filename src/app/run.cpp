@@ -445,6 +445,11 @@ int serve(const core::Config& config) {
     auto requests = server.requests();
     net::Alive alive;
     for (const auto& worker : workers) alive += worker->alive();
+    std::vector<std::pair<std::string_view, std::uint64_t>> errors;
+    for (std::size_t i = 0; i < relay::kRefusals; ++i) {
+      const auto reason = static_cast<relay::Refusal>(i);
+      errors.emplace_back(relay::to_string(reason), relay.refused(reason));
+    }
     return to_json({.version = reported_version(config),
                     .draining = server.draining(),
                     .connections = server.open_connections(),
@@ -453,6 +458,7 @@ int serve(const core::Config& config) {
                     .refused = requests.refused,
                     .relayed = relay.admission().open(),
                     .overloaded = relay.admission().refused(),
+                    .errors = std::move(errors),
                     .money = billing->health(),
                     .alive = alive});
   };

@@ -19,6 +19,20 @@ std::string Message::filled() const {
   return out;
 }
 
+std::string Message::html() const {
+  if (is_html) return filled();
+  std::string out;
+  for (char c : filled()) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      default: out.push_back(c);
+    }
+  }
+  return out;
+}
+
 Message low_balance(const Recipient& to, const core::Options& options, core::Quota left) {
   Message out{.type = "quota_exceed", .title = "您的额度即将用尽", .content = {}, .values = {}};
   out.values = {out.title, amount_text(options, left)};
@@ -27,6 +41,7 @@ Message low_balance(const Recipient& to, const core::Options& options, core::Quo
     case Way::kGotify: out.content = "{{value}}，当前剩余额度为 {{value}}，请及时充值。"; break;
     case Way::kEmail:
     case Way::kWebhook: {
+      out.is_html = true;
       out.content =
           "{{value}}，当前剩余额度为 {{value}}，为了不影响您的使用，请及时充值。<br/>充值链接：<a "
           "href='{{value}}'>{{value}}</a>";

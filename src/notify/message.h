@@ -15,8 +15,10 @@ struct Message {
   std::string title;
   std::string content;              // with {{value}} for each of `values`
   std::vector<std::string> values;  // in their order
+  bool is_html = false;             // else names and reasons of others stand in it: no markup for a mail
 
   std::string filled() const;
+  std::string html() const;
 };
 
 // The warning about a balance, in the words of the recipient's way. `left` is the balance that is shown.

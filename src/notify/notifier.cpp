@@ -126,8 +126,8 @@ void Notifier::tell(const Recipient& to, const Message& message) {
 
 core::Result<void> Notifier::deliver(const Recipient& to, const Message& message, const core::Options& options) {
   if (to.way == Way::kEmail) {
-    auto mail = compose_mail(options, to.email, message.title, message.filled(), clock_.system(),
-                             core::random_alphanumeric(12));
+    auto mail =
+        compose_mail(options, to.email, message.title, message.html(), clock_.system(), core::random_alphanumeric(12));
     if (!mail) return mail.error();
     return transport_.mail(*mail);
   }

@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 #include "relay/admission.h"
 #include "relay/identity_cache.h"
+#include "relay/refusals.h"
 #include "relay/snapshot.h"
 
 namespace tollgate::relay {
@@ -43,7 +44,7 @@ struct RelaySettings {
 // Counters of one worker, summed when read.
 struct RelayCounters {
   std::atomic<std::uint64_t> requests{0};
-  std::atomic<std::uint64_t> refused{0};
+  RefusalCounts refused;
   std::atomic<std::uint64_t> failed_attempts{0};
   std::atomic<std::uint64_t> charged{0};
 };
@@ -68,6 +69,9 @@ class Relay {
   bool shutting_down() const { return shutting_down_.load(std::memory_order_relaxed); }
 
   Admission& admission() { return admission_; }
+
+  // Answered with an error for this reason since the start. Any thread.
+  std::uint64_t refused(Refusal reason) const;
 
   // What belongs to one worker.
   struct Local {

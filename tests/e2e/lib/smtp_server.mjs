@@ -1,8 +1,9 @@
 // A mail server that takes every mail and keeps it: EHLO, AUTH PLAIN, MAIL, RCPT, DATA, QUIT (RFC 5321).
 import { createServer } from "node:net";
 
-export async function startSmtpServer() {
+export async function startSmtpServer(address = "127.0.0.1") {
   const mails = []; // {from, to, auth, headers, html}
+  const said = []; // every line of clients
   const sockets = new Set();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -13,6 +14,7 @@ export async function startSmtpServer() {
     let mail = { to: [] };
     const say = (line) => socket.write(`${line}\r\n`);
     const command = (line) => {
+      said.push(line);
       const verb = line.split(" ")[0].toUpperCase();
       if (verb === "EHLO") return socket.write("250-test\r\n250 AUTH PLAIN\r\n");
       if (verb === "AUTH") {
@@ -52,10 +54,11 @@ export async function startSmtpServer() {
     });
     say("220 test");
   });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  await new Promise((done) => server.listen(0, address, done));
   return {
     port: server.address().port,
     mails,
+    said,
     stop() {
       for (const socket of sockets) socket.destroy();
       return new Promise((done) => server.close(done));

@@ -122,6 +122,19 @@ describe("monitoring", { timeout: 180_000 }, () => {
     assert.equal(mail.html, "所有通道测试已完成");
     assert.ok(mail.headers.includes(`Subject: =?UTF-8?B?${Buffer.from("通道测试完成").toString("base64")}?=`));
     assert.ok(mail.headers.includes("From: Tollgate <gateway@example.com>"));
+
+    // The same from a server that is not this machine as far as the gateway knows, and has no TLS to offer.
+    const elsewhere = await startSmtpServer("127.0.0.2");
+    await admin.option("SMTPServer", "127.0.0.2");
+    await admin.option("SMTPPort", String(elsewhere.port));
+    await runAll();
+    await eventually(
+      () => all.gateway.output().includes("notification channel_test to user 1 is not sent"),
+      "the log line",
+    );
+    assert.deepEqual(elsewhere.mails, []);
+    assert.ok(elsewhere.said.length > 0 && !elsewhere.said.some((line) => line.startsWith("AUTH")), elsewhere.said.join());
+    await elsewhere.stop();
   });
 
   it("a channel that is too slow goes off in a run and is not brought back by one", async () => {
@@ -348,6 +361,27 @@ describe("monitoring", { timeout: 180_000 }, () => {
     assert.deepEqual(hooks.got, []);
     await admin.option("fetch_setting.enable_ssrf_protection", "false");
     await remove(id);
+  });
+
+  it("O2 answers with an error are counted by their reason, also those before a channel is chosen", async () => {
+    const { key } = await admin.token();
+    const ask = (as, body) =>
+      fetch(`${all.gateway.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Authorization: `Bearer ${as}` },
+        body,
+      });
+    const before = (await all.gateway.health()).errors;
+    const unknown = "sk-nobody-has-this-key";
+    for (let i = 0; i < 5; ++i) assert.equal((await ask(unknown, "{}")).status, 401);
+    assert.equal((await ask(key, "{")).status, 400);
+    assert.equal((await ask(key, '{"model":"nobody-serves-this","messages":[{"role":"user","content":"x"}]}')).status, 503);
+    const { errors } = await all.gateway.health();
+    const grown = Object.fromEntries(
+      Object.entries(errors).map(([reason, count]) => [reason, count - before[reason]]).filter(([, more]) => more > 0),
+    );
+    assert.deepEqual(grown, { key: 5, request: 1, no_channel: 1 });
+    assert.match(all.gateway.output(), /request \S+ is answered 401: key \(\d+ for this reason since the last such line\)/);
   });
 
   it("settings are checked, and leave what is not theirs alone", async () => {

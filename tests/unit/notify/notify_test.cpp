@@ -116,6 +116,15 @@ TEST(Messages, FillTheirPlacesInOrderAndOnce) {
   EXPECT_EQ((Message{.type = "t", .title = "t", .content = "plain", .values = {"unused"}}).filled(), "plain");
 }
 
+TEST(Messages, WhatOthersSaidIsNoMarkupInAMail) {
+  auto message = channel_status({7}, "<b>", 3, "status_code=401, <a href='x'>log in & pay</a>");
+  EXPECT_EQ(message.type, "channel_update_7_3");
+  EXPECT_EQ(message.html(),
+            "通道「&lt;b&gt;」（#7）已被禁用，原因：status_code=401, &lt;a href='x'&gt;log in &amp; pay&lt;/a&gt;");
+  EXPECT_EQ(message.filled(), "通道「<b>」（#7）已被禁用，原因：status_code=401, <a href='x'>log in & pay</a>");
+  EXPECT_NE(low_balance(Recipient(), core::Options(), {1}).html().find("<br/>"), std::string::npos);
+}
+
 TEST(Messages, TheWarningSpeaksInTheWordsOfItsWay) {
   Options options(OptionRows{{"ServerAddress", "https://gw.example"}});
   Recipient to;
