@@ -496,6 +496,7 @@ int serve(const core::Config& config) {
   api_threads.stop();
   sql_threads.stop();
   cpu_threads.stop();
+  relay.spool.stop();
   billing->stop(std::chrono::seconds(5));
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
   server.close();

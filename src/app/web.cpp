@@ -45,7 +45,9 @@ net::awaitable<void> not_found(net::Exchange& exchange) {
 }
 
 // Model names may hold a slash; nothing else that is looked up by a path may.
-bool may_hold_encoded_slash(std::string_view path) { return path.starts_with("/v1/models/"); }
+bool may_hold_encoded_slash(std::string_view path) {
+  return path.starts_with("/v1/models/") || path.starts_with("/v1/engines/");
+}
 
 net::awaitable<void> refuse_encoded_slash(net::Exchange& exchange) {
   co_await answer_text(exchange, 400, "application/json; charset=utf-8",

@@ -94,4 +94,6 @@ std::int64_t image_tokens(std::string_view model, std::int64_t width, std::int64
   return detail == "low" ? rule.base : tile_tokens(w, h, rule);
 }
 
+std::int64_t audio_tokens_by_size(std::int64_t bytes) { return (bytes + 999) / 1000; }
+
 }  // namespace tollgate::billing

@@ -20,4 +20,7 @@ std::optional<std::int64_t> flat_media_tokens(std::string_view model, MediaKind 
 // An image of this size (pixels, both above 0) on a model that counts image tiles or patches.
 std::int64_t image_tokens(std::string_view model, std::int64_t width, std::int64_t height, std::string_view detail);
 
+// Audio that cannot be measured: a token for a thousand bytes begun.
+std::int64_t audio_tokens_by_size(std::int64_t bytes);
+
 }  // namespace tollgate::billing

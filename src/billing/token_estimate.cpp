@@ -28,7 +28,7 @@ bool is_math(char32_t c) {
   return in(c, 0x2200, 0x22FF) || in(c, 0x2A00, 0x2AFF) || in(c, 0x1D400, 0x1D7FF) || kSigns.find(c) != kSigns.npos;
 }
 
-bool is_url_delimiter(char32_t c) {
+constexpr bool is_url_delimiter(char32_t c) {
   return c == '/' || c == ':' || c == '?' || c == '&' || c == '=' || c == ';' || c == '#' || c == '%';
 }
 
@@ -56,7 +56,37 @@ TextFamily text_family(std::string_view model) {
   return TextFamily::kOpenAi;
 }
 
+TokenEstimator::Class TokenEstimator::ascii_class(std::uint8_t byte) {
+  static constexpr auto kClassOf = [] {
+    std::array<Class, 128> out{};
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const char c = static_cast<char>(i);
+      if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+        out[i] = kWord;
+      else if (c >= '0' && c <= '9')
+        out[i] = kNumber;
+      else if (c == '\n' || c == '\t')
+        out[i] = kNewline;
+      else if (c == ' ' || (c >= '\v' && c <= '\r'))
+        out[i] = kSpace;
+      else if (c == '@')
+        out[i] = kAt;
+      else
+        out[i] = is_url_delimiter(static_cast<char32_t>(c)) ? kUrl : kSymbol;
+    }
+    return out;
+  }();
+  return kClassOf[byte];
+}
+
+void TokenEstimator::count_ascii(Class c) {
+  const Run run = c == kWord ? Run::kLetters : c == kNumber ? Run::kNumbers : Run::kNone;
+  counts_[c] += run == Run::kNone || run != run_ ? 1 : 0;
+  run_ = run;
+}
+
 void TokenEstimator::add_code_point(char32_t c) {
+  if (c < 0x80) return count_ascii(ascii_class(static_cast<std::uint8_t>(c)));
   const std::uint8_t classes = unicode_classes()[c];
   if (classes & kWhiteSpace) return count(c == '\n' || c == '\t' ? kNewline : kSpace);
   if (classes & kHan || in(c, 0x3040, 0x30FF) || in(c, 0xAC00, 0xD7A3)) return count(kCjk);
@@ -89,6 +119,11 @@ void TokenEstimator::add(std::string_view text) {
     for (std::size_t i = 0; i < held.size(); i += size) add_code_point(decode_utf8(held, i, size));
   }
   while (at < text.size()) {
+    if (const auto byte = static_cast<std::uint8_t>(text[at]); byte < 0x80) {
+      count_ascii(ascii_class(byte));
+      ++at;
+      continue;
+    }
     const std::string_view rest = text.substr(at);
     if (rest.size() < expected_size(rest[0])) {
       const bool unbroken = std::all_of(rest.begin() + 1, rest.end(),

@@ -26,6 +26,8 @@ class TokenEstimator {
   enum Class : std::uint8_t { kWord, kNumber, kCjk, kSymbol, kMath, kUrl, kAt, kEmoji, kNewline, kSpace, kClasses };
   enum class Run : std::uint8_t { kNone, kLetters, kNumbers };
 
+  static Class ascii_class(std::uint8_t byte);  // most text is ASCII: a table instead of Unicode's properties
+  void count_ascii(Class c);
   void add_code_point(char32_t c);
   void count(Class c) {
     ++counts_[c];

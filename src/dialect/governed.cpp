@@ -20,7 +20,6 @@ constexpr std::string_view kGoverned[] = {"model",        "stream",         "n",
                                           "thinking",     "reasoning",      "speed",
                                           "container",    "inference_geo",  "generationConfig",
                                           "cachedContent"};
-constexpr std::size_t kCount = std::size(kGoverned);
 constexpr std::size_t kLongest = 21;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -53,36 +52,44 @@ bool equals_folded(std::string_view governed, std::string_view name) {
 
 }  // namespace
 
-core::Result<Respelling> check_governed(const simdjson::dom::object& body) {
-  std::array<bool, kCount> exact{};
-  std::vector<std::pair<std::size_t, std::size_t>> variants;  // which name, which member
-  std::size_t position = 0;
-  for (auto [name, value] : body) {
-    std::array<char, kLongest> buffer;
-    if (auto plain = folded(name, buffer)) {
-      for (std::size_t which = 0; which < kCount; ++which) {
-        if (!equals_folded(kGoverned[which], *plain)) continue;
-        if (name != kGoverned[which])
-          variants.emplace_back(which, position);
-        else if (std::exchange(exact[which], true))
-          return core::error(core::Errc::kInvalid, "duplicate member \"" + std::string(name) + "\"");
-        break;
-      }
-    }
-    ++position;
+core::Error duplicate_member(std::string_view name) {
+  return core::error(core::Errc::kInvalid, "duplicate member \"" + std::string(name) + "\"");
+}
+
+bool GovernedNames::add(std::string_view name) {
+  static_assert(kCount == std::size(kGoverned));
+  const auto position = position_++;
+  std::array<char, kLongest> buffer;
+  auto plain = folded(name, buffer);
+  if (!plain) return true;
+  for (std::size_t which = 0; which < kCount; ++which) {
+    if (!equals_folded(kGoverned[which], *plain)) continue;
+    if (name == kGoverned[which]) return !std::exchange(exact_[which], true);
+    variants_.emplace_back(which, position);
+    break;
   }
+  return true;
+}
+
+core::Result<Respelling> GovernedNames::changes() const {
   Respelling changes;
-  for (auto [which, member] : variants) {
-    if (exact[which]) {
+  for (auto [which, member] : variants_) {
+    if (exact_[which]) {
       changes.removed.push_back(member);
       continue;
     }
     for (const auto& other : changes.renames)
-      if (other.name == kGoverned[which])
-        return core::error(core::Errc::kInvalid, "duplicate member \"" + std::string(kGoverned[which]) + "\"");
+      if (other.name == kGoverned[which]) return duplicate_member(kGoverned[which]);
     changes.renames.push_back({member, kGoverned[which]});
   }
   return changes;
+}
+
+core::Result<Respelling> check_governed(const simdjson::dom::object& body) {
+  GovernedNames names;
+  for (auto [name, value] : body)
+    if (!names.add(name)) return duplicate_member(name);
+  return names.changes();
 }
 
 std::string respell(std::string_view body, const Respelling& changes) {

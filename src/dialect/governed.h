@@ -4,9 +4,11 @@
 #pragma once
 #include <simdjson.h>
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/result.h"
@@ -22,6 +24,23 @@ struct Respelling {
   std::vector<Rename> renames;       // another case of a governed name that stands there alone
   std::vector<std::size_t> removed;  // another case beside the name itself
   bool empty() const { return renames.empty() && removed.empty(); }
+};
+
+core::Error duplicate_member(std::string_view name);
+
+// The names of one body's members or of one form's parts, in their order.
+class GovernedNames {
+ public:
+  // False: a governed name stands there for the second time.
+  bool add(std::string_view name);
+  // kInvalid as check_governed().
+  core::Result<Respelling> changes() const;
+
+ private:
+  static constexpr std::size_t kCount = 31;
+  std::array<bool, kCount> exact_{};
+  std::vector<std::pair<std::size_t, std::size_t>> variants_;  // which name, which member
+  std::size_t position_ = 0;
 };
 
 // kInvalid with a text for the client when a governed member stands there twice: spelled alike, with escapes, or twice

@@ -29,6 +29,22 @@ bool has_something(const simdjson::simdjson_result<dom::element>& value) {
   return true;
 }
 
+// Jina reports a total; servers of the kind of SiliconFlow report tokens under `meta`. A list without results is an
+// answer: a threshold may leave none.
+void read_rerank(const dom::object& object, OpenAiAnswer& answer) {
+  answer.is_empty = !object["results"].is_array() && !object["data"].is_array();
+  if (!answer.usage && !answer.usage_refused) {
+    dom::element tokens;
+    if (object["meta"]["tokens"].get(tokens) == simdjson::SUCCESS && tokens.is_object())
+      answer.usage = read_openai_usage(simdjson::minify(tokens), &answer.usage_refused);
+    return;
+  }
+  if (answer.usage && answer.usage->total_tokens > 0) {
+    answer.usage->prompt_tokens = answer.usage->total_tokens;
+    answer.usage->completion_tokens = 0;
+  }
+}
+
 }  // namespace
 
 OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
@@ -49,9 +65,16 @@ OpenAiAnswer read_openai_answer(OpenAiRoute route, std::string_view body) {
     answer.usage = read_openai_usage(usage, &answer.usage_refused);
   bool count_text = !answer.usage || answer.usage->completion_tokens == 0;
 
-  if (route == OpenAiRoute::kEmbeddings) {
-    answer.is_empty = !has_something(object["data"]) && !has_something(object["embeddings"]);
-    return answer;
+  switch (route) {
+    case OpenAiRoute::kEmbeddings:
+      answer.is_empty = !has_something(object["data"]) && !has_something(object["embeddings"]);
+      return answer;
+    case OpenAiRoute::kImages:
+    case OpenAiRoute::kImageEdits: answer.is_empty = !has_something(object["data"]); return answer;
+    case OpenAiRoute::kModerations: answer.is_empty = !has_something(object["results"]); return answer;
+    case OpenAiRoute::kSpeech: answer.is_empty = object.size() == 0; return answer;
+    case OpenAiRoute::kRerank: read_rerank(object, answer); return answer;
+    default: break;
   }
   bool anything = false;
   dom::array choices;

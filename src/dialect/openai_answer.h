@@ -1,4 +1,4 @@
-// Whole answers (no stream) of chat, completions and embeddings.
+// Whole answers (no stream) that are JSON.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -64,7 +64,7 @@ bool insert_system_prompt(const OpenAiPatch& patch, std::string_view model, core
 
 bool patch_openai_request(const OpenAiRequest& request, const OpenAiPatch& patch, core::JsonEditor& editor,
                           std::string_view body) {
-  if (!patch.upstream_model.empty() && patch.upstream_model != request.model)
+  if (!patch.upstream_model.empty() && (request.model_added || patch.upstream_model != request.model))
     editor.set("model", core::json_string(patch.upstream_model));
   if (request.filtered_members) {
     if (patch.drop_service_tier) editor.remove("service_tier");

@@ -3,11 +3,12 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "dialect/client_json.h"
+#include "dialect/go_text.h"
 #include "dialect/governed.h"
+#include "dialect/request_readers.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -16,17 +17,8 @@ namespace dom = simdjson::dom;
 using core::Errc;
 
 constexpr std::int64_t kMostTokens = 1'073'741'823;
-constexpr std::int64_t kMostChoices = 128;
 
 core::Error invalid(std::string text) { return core::error(Errc::kInvalid, std::move(text)); }
-
-// Of a value, or of what a look-up found.
-template <class Value>
-std::optional<std::string_view> text_of(const Value& value) {
-  std::string_view text;
-  if (value.get_string().get(text) != simdjson::SUCCESS) return std::nullopt;
-  return text;
-}
 
 bool is_data_url(std::string_view text) { return text.starts_with("data:"); }
 
@@ -54,26 +46,14 @@ class Reader {
   explicit Reader(OpenAiRoute route) : route_(route) {}
 
   core::Result<OpenAiRequest> read(const dom::object& object) {
-    for (auto [key, value] : object) {
-      // Null is as good as absent everywhere.
-      if (value.is_null()) continue;
-      if (key == "model") {
-        auto text = text_of(value);
-        if (!text) return invalid("model must be a string");
-        request_.model = *text;
-        continue;
-      }
-      member(key, value);
-    }
-    if (!request_.model.empty()) whole();  // the gate speaks of a missing model
+    auto read = each_request_member(object, request_,
+                                    [this](std::string_view key, const dom::element& value) { member(key, value); });
+    if (!read) return read.error();
+    whole();
     return std::move(request_);
   }
 
  private:
-  void broken(std::string text) {
-    if (request_.broken_rule.empty()) request_.broken_rule = std::move(text);
-  }
-
   // One switch on the first letter keeps the loop over long bodies cheap.
   void member(std::string_view key, const dom::element& value) {
     switch (key.empty() ? '\0' : key[0]) {
@@ -120,18 +100,10 @@ class Reader {
     }
   }
 
-  // A whole number as a number: 1e3, 1.0 and "1" are read differently by different decoders.
+  void broken(std::string text) { dialect::broken(request_, std::move(text)); }
+
   std::optional<std::int64_t> count(std::string_view key, const dom::element& value, std::int64_t most) {
-    std::int64_t number = 0;
-    if (value.is_uint64()) {
-      if (value.get_int64().get(number) != simdjson::SUCCESS) number = most + 1;
-    } else if (value.get_int64().get(number) != simdjson::SUCCESS) {
-      broken(std::string(key) + " must be an integer");
-      return std::nullopt;
-    }
-    if (number >= 0 && number <= most) return number;
-    broken(std::string(key) + " is invalid");
-    return std::nullopt;
+    return count_of(request_, key, value, most);
   }
 
   void choices(std::string_view key, const dom::element& value) {
@@ -187,6 +159,17 @@ class Reader {
   bool has_input_ = false;
 };
 
+core::Result<OpenAiRequest> read_body(OpenAiRoute route, const dom::object& body) {
+  switch (route) {
+    case OpenAiRoute::kModerations: return read_moderation_request(body);
+    case OpenAiRoute::kImages:
+    case OpenAiRoute::kImageEdits: return read_image_request(body);
+    case OpenAiRoute::kSpeech: return read_speech_request(body);
+    case OpenAiRoute::kRerank: return read_rerank_request(body);
+    default: return Reader(route).read(body);
+  }
+}
+
 }  // namespace
 
 core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_view body) {
@@ -196,7 +179,7 @@ core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_v
     if (!json.fault().empty()) return invalid(json.fault());
     auto changes = check_governed(json.object());
     if (!changes) return changes.error();
-    if (changes->empty()) return Reader(route).read(json.object());
+    if (changes->empty()) return read_body(route, json.object());
     respelled = respell(body, *changes);
   }
   auto size = respelled.size();
@@ -207,56 +190,6 @@ core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_v
 }
 
 namespace {
-
-// Values without a text of their own count in the form in which they are printed: map[k:v], [a b], true.
-void print(const dom::element& value, std::string& out) {
-  switch (value.type()) {
-    case dom::element_type::STRING: out += std::string_view(value.get_string().value_unsafe()); break;
-    case dom::element_type::ARRAY: {
-      out += '[';
-      bool first = true;
-      for (auto element : value.get_array().value_unsafe()) {
-        if (!first) out += ' ';
-        first = false;
-        print(element, out);
-      }
-      out += ']';
-      break;
-    }
-    case dom::element_type::OBJECT: {
-      out += "map[";
-      std::vector<std::pair<std::string_view, dom::element>> members;
-      for (auto [key, member] : value.get_object().value_unsafe()) members.emplace_back(key, member);
-      std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-      for (std::size_t i = 0; i < members.size(); ++i) {
-        if (i > 0) out += ' ';
-        out += members[i].first;
-        out += ':';
-        print(members[i].second, out);
-      }
-      out += ']';
-      break;
-    }
-    case dom::element_type::NULL_VALUE: out += "<nil>"; break;
-    case dom::element_type::BOOL: out += value.get_bool().value_unsafe() ? "true" : "false"; break;
-    case dom::element_type::INT64: out += std::to_string(value.get_int64().value_unsafe()); break;
-    case dom::element_type::UINT64: out += std::to_string(value.get_uint64().value_unsafe()); break;
-    case dom::element_type::DOUBLE: {
-      char digits[40];
-      auto [end, ec] = std::to_chars(digits, digits + sizeof digits, value.get_double().value_unsafe());
-      out.append(digits, end);
-      break;
-    }
-  }
-}
-
-void visit_strings(const dom::element& value, const std::function<void(std::string_view)>& text) {
-  if (auto whole = text_of(value)) return text(*whole);
-  dom::array list;
-  if (value.get_array().get(list) != simdjson::SUCCESS) return;
-  for (auto element : list)
-    if (auto part = text_of(element)) text(*part);
-}
 
 void visit_message(const dom::element& message, PromptParts& parts, const std::function<void(std::string_view)>& text) {
   std::string_view field;
@@ -296,9 +229,19 @@ PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::fu
   if (!json.fault().empty()) return parts;
   auto document = json.object();
   dom::element value;
-  if (route == OpenAiRoute::kEmbeddings) {
-    if (document["input"].get(value) == simdjson::SUCCESS) visit_strings(value, text);
-    return parts;
+  switch (route) {
+    case OpenAiRoute::kEmbeddings:
+      if (document["input"].get(value) == simdjson::SUCCESS) visit_strings(value, text);
+      return parts;
+    case OpenAiRoute::kSpeech:
+      if (auto input = text_of(document["input"])) text(*input);
+      return parts;
+    case OpenAiRoute::kImages:
+    case OpenAiRoute::kImageEdits:
+      if (auto prompt = text_of(document["prompt"])) text(*prompt);
+      return parts;
+    case OpenAiRoute::kRerank: visit_rerank_prompt(document, text); return parts;
+    default: break;
   }
   if (document["prompt"].get(value) == simdjson::SUCCESS) visit_strings(value, text);
   if (document["input"].get(value) == simdjson::SUCCESS) visit_strings(value, text);
@@ -315,7 +258,7 @@ PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::fu
       dom::element parameters;
       if (tool["function"]["parameters"].get(parameters) == simdjson::SUCCESS) {
         std::string printed;
-        print(parameters, printed);
+        append_go_text(parameters, printed);
         text(printed);
       }
     }

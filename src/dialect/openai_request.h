@@ -26,14 +26,23 @@ enum class OpenAiRoute {
 
 enum class IncludeUsage { kAbsent, kFalse, kTrue };  // kFalse: stream_options is there without a true include_usage
 
+// What a request for pictures asks for, with the provider's defaults where the client says nothing.
+struct ImageOrder {
+  std::string size, quality;
+  std::int64_t n = 1;
+};
+
 struct OpenAiRequest {
   std::string model;
-  bool stream = false;  // never for embeddings
+  bool model_added = false;  // the body names none: `model` is what the route takes then
+  bool stream = false;       // the answer is to be events; never for embeddings, rerank and moderations
   IncludeUsage include_usage = IncludeUsage::kAbsent;
   std::int64_t max_output_tokens = 0;   // the larger of max_tokens and max_completion_tokens
   std::int64_t choices = 1;             // the larger of n and best_of: each may use max_output_tokens
   bool filtered_members = false;        // has service_tier, store or safety_identifier: a channel may not take them
   std::int64_t inline_media_bytes = 0;  // base64 data in the body, not text
+  std::optional<ImageOrder> image;      // on the routes for pictures
+  std::string audio_format;             // of speech: what the answer is encoded in
   std::string broken_rule;              // text for the client when the body breaks a rule of its route
   // The body to go on with in place of the client's, with 64 bytes behind it; empty when nothing had to be respelled.
   std::string respelled;

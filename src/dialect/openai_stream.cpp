@@ -20,7 +20,7 @@ std::string_view trim(std::string_view text) {
 
 }  // namespace
 
-StreamAction OpenAiStreamReader::on_event(std::string_view payload) {
+StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_view) {
   if (payload.size() <= 16 && trim(payload).starts_with("[DONE]")) {
     done_ = true;
     return StreamAction::kDone;

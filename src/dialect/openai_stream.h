@@ -7,38 +7,31 @@
 
 #include "billing/token_estimate.h"
 #include "billing/usage.h"
+#include "dialect/stream_reader.h"
 
 namespace tollgate::dialect {
 
-enum class StreamAction {
-  kForward,   // send this event to the client
-  kHoldBack,  // a usage chunk that the client did not ask for, or with figures that cannot be
-  kDone,      // the end mark; nothing behind it counts
-  kError,     // the upstream reports an error: the request has failed
-};
-
-class OpenAiStreamReader {
+class OpenAiStreamReader final : public StreamReader {
  public:
   explicit OpenAiStreamReader(bool client_wants_usage) : client_wants_usage_(client_wants_usage) {}
 
-  // `payload` is the data of one event.
-  StreamAction on_event(std::string_view payload);
+  // Events of this format have no names.
+  StreamAction on_event(std::string_view payload, std::string_view name = {}) override;
 
-  bool meaningful() const { return meaningful_; }  // content, a call or a finish reason was seen
-  bool has_output() const { return output_.bytes() > 0 || max_tool_calls_ > 0; }
-  bool saw_done() const { return done_; }
-  // Every choice seen has its finish reason: the answer is whole.
-  bool ended_well() const { return choices_seen_ != 0 && (choices_seen_ & ~choices_finished_) == 0; }
-  bool has_usage() const { return has_usage_ && usage_.usable(); }
-  const billing::Usage& usage() const { return usage_; }
-  bool usage_refused() const { return usage_refused_; }  // a usage whose figures cannot be came
-  // Our own count of everything received, by the weight table of the model.
-  std::int64_t counted_tokens(std::string_view model) const;
-  const std::string& error() const { return error_; }  // the payload of the error event
-  bool content_filtered() const { return content_filtered_; }
+  bool meaningful() const override { return meaningful_; }  // content, a call or a finish reason was seen
+  bool has_output() const override { return output_.bytes() > 0 || max_tool_calls_ > 0; }
+  bool saw_done() const override { return done_; }
+  // Every choice seen has its finish reason.
+  bool ended_well() const override { return choices_seen_ != 0 && (choices_seen_ & ~choices_finished_) == 0; }
+  bool has_usage() const override { return has_usage_ && usage_.usable(); }
+  const billing::Usage& usage() const override { return usage_; }
+  bool usage_refused() const override { return usage_refused_; }
+  std::int64_t counted_tokens(std::string_view model) const override;
+  const std::string& error() const override { return error_; }
+  bool content_filtered() const override { return content_filtered_; }
 
-  // The chunk with usage that a client gets who wants it when the upstream sent none; "" when no chunk was seen.
-  std::string usage_chunk(const billing::Usage& usage) const;
+  std::string_view end_mark() const override { return "data: [DONE]\n\n"; }
+  std::string usage_chunk(const billing::Usage& usage) const override;  // "" when no chunk was seen
 
  private:
   bool client_wants_usage_;

@@ -107,9 +107,9 @@ std::optional<billing::Usage> read_openai_usage(const dom::element& root, bool* 
       output = figures.count(value);
     } else if (key == "prompt_cache_hit_tokens") {
       usage.cached_tokens = std::max(usage.cached_tokens, figures.count(value));
-    } else if (key == "prompt_tokens_details" || key == "input_tokens_details") {
+    } else if (key == "prompt_tokens_details" || key == "input_tokens_details" || key == "input_token_details") {
       read_prompt_details(value, usage, figures);
-    } else if (key == "completion_tokens_details" || key == "output_tokens_details") {
+    } else if (key == "completion_tokens_details" || key == "output_tokens_details" || key == "output_token_details") {
       read_completion_details(value, usage, figures);
     } else if (key == "claude_cache_creation_5_m_tokens") {
       usage.cache_creation_5m_tokens = figures.count(value);

@@ -182,6 +182,7 @@ awaitable<Connection::Next> Connection::exchange() {
   }
   body_.reset();
   body_size_ = 0;
+  pieces_.reset();
   in_exchange_ = false;
   server_.exchanges_.fetch_sub(1, std::memory_order_relaxed);
   if (aborted_) stream_.reset_on_close();

@@ -2,9 +2,11 @@
 #pragma once
 #include <boost/asio.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/body_buffer.h"
+#include "net/chunked.h"
 #include "net/decompress.h"
 #include "net/http_server.h"
 #include "net/stream.h"
@@ -24,6 +26,26 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   friend class Exchange;
   enum class Next { kKeep, kClose };
+  // How far the framing of a body was read.
+  struct Payload {
+    explicit Payload(std::uint64_t length) : left(length) {}
+    std::uint64_t left;  // of a counted body
+    ChunkedDecoder chunks{false};
+    bool done = false;
+  };
+  // A body that is read piece by piece.
+  struct BodyPieces {
+    explicit BodyPieces(const RequestHead& head) : payload(head.content_length) {
+      if (head.coding != ContentCoding::kNone) unpack.emplace(head.coding);
+    }
+    Payload payload;
+    std::optional<Decompressor> unpack;
+    BufferPool::Lease received, unpacked;
+    std::string_view packed;  // received and not yet unpacked
+    bool full = false;        // the unpacker has more to give
+    std::size_t size = 0;
+    std::size_t turn = 0;  // since other connections of the worker had theirs
+  };
 
   awaitable<void> run();
   awaitable<bool> read_head();
@@ -34,6 +56,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   awaitable<core::Result<std::string_view>> read_body(std::size_t limit);
   awaitable<void> drop_body_without_meaning();
   awaitable<core::Result<void>> send_continue();
+  awaitable<core::Result<std::string_view>> read_body_piece(std::size_t limit);
+  std::optional<core::Error> body_refused(std::size_t limit) const;
+  awaitable<core::Result<std::string_view>> next_payload(BufferPool::Lease& buffer, Payload& payload);
   awaitable<core::Result<void>> read_counted(BodyBuffer& body);
   awaitable<core::Result<void>> read_pieces(BodyBuffer& body, Decompressor* unpack);
   awaitable<core::Result<void>> append(BodyBuffer& body, Decompressor* unpack, std::string_view bytes);
@@ -56,6 +81,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::chrono::steady_clock::time_point began_;
   BodyMemory body_;
   std::size_t body_size_ = 0;
+  std::unique_ptr<BodyPieces> pieces_;
   bool body_done_ = false;
   bool must_close_ = false;  // after this exchange
   bool in_exchange_ = false;

@@ -44,6 +44,7 @@ std::string_view reason_phrase(int status) {
     case 503: return "Service Unavailable";
     case 504: return "Gateway Timeout";
     case 505: return "HTTP Version Not Supported";
+    case 507: return "Insufficient Storage";
     default: return "Status";
   }
 }
@@ -76,6 +77,10 @@ const std::string& Exchange::client_ip() {
     client_ip_ = resolve_client_ip(connection_.peer_, head().headers, settings.trusted_proxies, settings.trust_all);
   }
   return client_ip_;
+}
+
+awaitable<core::Result<std::string_view>> Exchange::read_body_piece(std::size_t limit) {
+  return connection_.read_body_piece(limit);
 }
 
 awaitable<core::Result<std::string_view>> Exchange::read_body(std::size_t limit) {
@@ -202,6 +207,13 @@ awaitable<core::Result<void>> Exchange::finish(std::span<const std::string_view>
 void Exchange::abort() {
   answered_ = true;
   connection_.aborted_ = true;
+}
+
+void Exchange::break_off() {
+  // Where the end of the connection is the end of the answer only a reset can tell.
+  if (!chunked_) return abort();
+  answered_ = true;
+  connection_.must_close_ = true;
 }
 
 }  // namespace tollgate::net

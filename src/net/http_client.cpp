@@ -84,7 +84,7 @@ void UpstreamCall::cancel() {
 // The body is whole: the connection goes back to the pool, unless it cannot be used again.
 void UpstreamCall::end() {
   ended_ = true;
-  if (stream_ && head_.keep_alive && buffer_->begin == buffer_->end && !stream_->cancelled()) {
+  if (stream_ && head_.keep_alive && whole_request_ && buffer_->begin == buffer_->end && !stream_->cancelled()) {
     stream_->no_limit();
     owner_->keep(pool_key_, std::move(stream_));
   }
@@ -279,7 +279,7 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
                                                                          bool& nothing_came, CallControl& control) {
   control.sent = false;
   auto begun = steady_clock::now();
-  std::size_t length = 0;
+  std::uint64_t length = request.source ? request.source->size() : 0;
   for (const auto& text : request.body) length += text.size();
   std::string head;
   head.reserve(512);
@@ -319,20 +319,33 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
     return total_first ? Limit{call->total_due_, TimeLimit::kTotal} : Limit{due, kind};
   };
 
-  {
-    std::vector<iovec> pieces;
-    pieces.reserve(request.body.size() + 1);
-    pieces.push_back({head.data(), head.size()});
-    for (const auto& text : request.body) pieces.push_back({const_cast<char*>(text.data()), text.size()});
-    auto limit = total_or(begun + request.timeouts.gap, TimeLimit::kGap);
+  std::vector<iovec> pieces;
+  pieces.reserve(request.body.size() + 1);
+  pieces.push_back({head.data(), head.size()});
+  for (const auto& text : request.body) pieces.push_back({const_cast<char*>(text.data()), text.size()});
+  if (request.source) request.source->rewind();
+  while (!pieces.empty()) {
+    auto limit = total_or(steady_clock::now() + request.timeouts.gap, TimeLimit::kGap);
     stream->limit(limit.due);
     auto fault = co_await stream->write_all(pieces);
-    if (fault != StreamFault::kNone) {
+    // One that wants no more of a long body may have said why before it closed.
+    if (fault == StreamFault::kClosed && request.source && stream->peer_closed()) call->whole_request_ = false;
+    if (fault != StreamFault::kNone && call->whole_request_) {
       nothing_came = fault == StreamFault::kClosed;
       co_return fault_failure(fault, limit.kind, "the upstream closed the connection while the request was sent");
     }
+    pieces.clear();
+    if (!request.source || !call->whole_request_) break;
+    auto next = co_await request.source->next();
+    if (!next) co_return failure(next.error().code, next.error().message);
+    if (stream->cancelled()) co_return fault_failure(StreamFault::kCancelled, TimeLimit::kNone, "");
+    if (!next->empty() && !stream->tls() && stream->peer_closed()) {  // answered before it has all
+      call->whole_request_ = false;
+      break;
+    }
+    for (const auto& text : *next) pieces.push_back({const_cast<char*>(text.data()), text.size()});
   }
-  control.sent = true;
+  control.sent = call->whole_request_;
 
   auto limit = total_or(steady_clock::now() + request.timeouts.first_byte, TimeLimit::kFirstByte);
   stream->limit(limit.due);

@@ -43,11 +43,23 @@ struct Failure {
 template <class T>
 using CallResult = boost::system::result<T, Failure>;
 
+// A body that does not lie in memory as a whole. Owned by one coroutine.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  virtual std::uint64_t size() const = 0;
+  virtual void rewind() = 0;  // before each time it is sent
+  // The next pieces in their order, none at the end; the views live until the next call. An error ends the call with
+  // it.
+  virtual awaitable<core::Result<std::span<const std::string_view>>> next() = 0;
+};
+
 struct UpstreamRequest {
   std::string_view method = "POST";
   const Url* url = nullptr;
   std::span<const Header> headers;         // without Host, Content-Length and Connection
   std::span<const std::string_view> body;  // sent as one body, gathered
+  BodySource* source = nullptr;            // the body instead, as it is read
   const Url* proxy = nullptr;              // http, https (CONNECT over TLS is not spoken), socks5, socks5h
   Timeouts timeouts;
   bool verify_tls = true;
@@ -107,6 +119,7 @@ class UpstreamCall {
   std::chrono::steady_clock::time_point total_due_{};
   bool has_total_ = false;
   bool ended_ = false;
+  bool whole_request_ = true;  // else the connection cannot be used again
   std::uint64_t left_ = 0;
 };
 

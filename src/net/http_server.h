@@ -38,6 +38,9 @@ class Exchange {
   // The whole body, unpacked; at least 64 readable bytes follow the text. `limit` counts unpacked bytes. Errors:
   // kTooLarge, kUnsupported (its coding), kInvalid (framing, packing), kTimeout, kClosed.
   awaitable<core::Result<std::string_view>> read_body(std::size_t limit);
+  // In place of read_body(), for bodies that are not kept whole: the next piece, an empty one is the end. The view
+  // lives until the next call. Errors alike.
+  awaitable<core::Result<std::string_view>> read_body_piece(std::size_t limit);
   void release_body();  // gives the body's memory back before the exchange ends
 
   // A whole answer in one gathered write. Content-Length, Connection and the extra headers of the exchange are added.
@@ -50,6 +53,8 @@ class Exchange {
   awaitable<core::Result<void>> write(std::span<const std::string_view> pieces);
   awaitable<core::Result<void>> finish(std::span<const std::string_view> last_pieces = {});
   void abort();  // breaks the connection off: the client sees that the answer is not whole
+  // The same behind a started answer whose bytes so far are to arrive: the connection ends without the answer's end.
+  void break_off();
 
   // Sent with every answer of this exchange.
   void add_header(std::string_view name, std::string value);

@@ -101,35 +101,40 @@ awaitable<core::Result<void>> Connection::read_counted(BodyBuffer& body) {
   co_return core::Result<void>();
 }
 
+// The next bytes of the body as they are framed, chunk heads removed. Empty: nothing but framing came, or the end.
+awaitable<core::Result<std::string_view>> Connection::next_payload(BufferPool::Lease& buffer, Payload& payload) {
+  const bool chunked = head_.framing == BodyFraming::kChunked;
+  auto most = chunked ? kBufferSize : static_cast<std::size_t>(std::min<std::uint64_t>(payload.left, kBufferSize));
+  auto got = co_await receive(buffer, most);
+  if (!got) co_return got.error();
+  if (!chunked) {
+    payload.left -= *got;
+    payload.done = payload.left == 0;
+    co_return std::string_view(buffer.data(), *got);
+  }
+  auto step = payload.chunks.decode(buffer.data(), *got);
+  if (step.error) co_return core::error(Errc::kInvalid, step.error);
+  if (step.consumed < *got) input_.insert(0, buffer.data() + step.consumed, *got - step.consumed);
+  payload.done = step.done;
+  co_return std::string_view(buffer.data(), step.payload);
+}
+
 // A body that passes through a buffer because it is chunked, packed or both.
 awaitable<core::Result<void>> Connection::read_pieces(BodyBuffer& body, Decompressor* unpack) {
-  const bool chunked = head_.framing == BodyFraming::kChunked;
-  ChunkedDecoder decoder(false);
   BufferPool::Lease buffer;
-  auto left = head_.content_length;
-  for (bool done = false; !done;) {
-    auto most = chunked ? kBufferSize : static_cast<std::size_t>(std::min<std::uint64_t>(left, kBufferSize));
-    auto got = co_await receive(buffer, most);
-    if (!got) co_return got.error();
-    auto payload = *got;
-    if (chunked) {
-      auto step = decoder.decode(buffer.data(), *got);
-      if (step.error) co_return core::error(Errc::kInvalid, step.error);
-      if (step.consumed < *got) input_.insert(0, buffer.data() + step.consumed, *got - step.consumed);
-      payload = step.payload;
-      done = step.done;
-    } else {
-      left -= *got;
-      done = left == 0;
-    }
-    if (payload == 0) continue;
-    auto added = co_await append(body, unpack, {buffer.data(), payload});
+  Payload payload(head_.content_length);
+  while (!payload.done) {
+    auto bytes = co_await next_payload(buffer, payload);
+    if (!bytes) co_return bytes.error();
+    if (bytes->empty()) continue;
+    auto added = co_await append(body, unpack, *bytes);
     if (!added) co_return added.error();
   }
   co_return core::Result<void>();
 }
 
 awaitable<core::Result<void>> Connection::send_continue() {
+  if (!head_.expects_continue || !input_.empty()) co_return core::Result<void>();
   iovec go[] = {piece("HTTP/1.1 100 Continue\r\n\r\n")};
   stream_.limit(std::chrono::steady_clock::now() + server_.settings_.write_timeout);
   auto fault = co_await stream_.write_all(go);
@@ -137,22 +142,26 @@ awaitable<core::Result<void>> Connection::send_continue() {
   co_return core::Result<void>();
 }
 
+// What is wrong with a body before any of it was read.
+std::optional<core::Error> Connection::body_refused(std::size_t limit) const {
+  if (head_.coding == ContentCoding::kOther)
+    return core::error(Errc::kUnsupported, "Content-Encoding must be one of gzip, deflate, br, zstd");
+  if (head_.framing != BodyFraming::kChunked && head_.content_length > limit) return too_large();
+  return std::nullopt;
+}
+
 awaitable<core::Result<std::string_view>> Connection::read_body(std::size_t limit) {
   if (body_) co_return std::string_view(body_.get(), body_size_);
+  if (auto refused = body_refused(limit)) co_return *refused;
   const bool counted = head_.framing != BodyFraming::kChunked;
-  if (head_.coding == ContentCoding::kOther)
-    co_return core::error(Errc::kUnsupported, "Content-Encoding must be one of gzip, deflate, br, zstd");
-  if (counted && head_.content_length > limit) co_return too_large();
 
   std::optional<Decompressor> unpack;
   if (head_.coding != ContentCoding::kNone) unpack.emplace(head_.coding);
   // A counted body never takes more memory than it announced.
   BodyBuffer body(counted && !unpack ? static_cast<std::size_t>(head_.content_length) : limit);
   if (!body_done_) {
-    if (head_.expects_continue && input_.empty()) {
-      auto sent = co_await send_continue();
-      if (!sent) co_return sent.error();
-    }
+    auto sent = co_await send_continue();
+    if (!sent) co_return sent.error();
     auto read = co_await (counted && !unpack ? read_counted(body) : read_pieces(body, unpack ? &*unpack : nullptr));
     if (!read) co_return read.error();
     stream_.no_limit();
@@ -162,6 +171,50 @@ awaitable<core::Result<std::string_view>> Connection::read_body(std::size_t limi
   body_size_ = body.size();
   body_ = body.take();
   co_return std::string_view(body_.get(), body_size_);
+}
+
+awaitable<core::Result<std::string_view>> Connection::read_body_piece(std::size_t limit) {
+  if (!pieces_) {
+    if (auto refused = body_refused(limit)) co_return *refused;
+    pieces_ = std::make_unique<BodyPieces>(head_);
+    pieces_->payload.done = body_done_ || (head_.framing != BodyFraming::kChunked && head_.content_length == 0);
+    if (!body_done_) {
+      auto sent = co_await send_continue();
+      if (!sent) co_return sent.error();
+    }
+  }
+  auto& state = *pieces_;
+  if (state.turn >= kUnpackTurn) {
+    state.turn = 0;
+    co_await asio::post(asio::use_awaitable);
+  }
+  for (;;) {
+    std::string_view piece;
+    if (!state.packed.empty() || state.full) {
+      if (!state.unpacked) state.unpacked = worker_.buffers().borrow();
+      auto step = state.unpack->decode(state.packed, state.unpacked.data(), kBufferSize);
+      if (step.error) co_return core::error(Errc::kInvalid, step.error);
+      state.packed.remove_prefix(step.consumed);
+      state.full = step.produced == kBufferSize;
+      piece = {state.unpacked.data(), step.produced};
+    } else if (state.payload.done) {
+      stream_.no_limit();
+      body_done_ = true;
+      state.received.release();
+      state.unpacked.release();
+      if (state.unpack && !state.unpack->done()) co_return core::error(Errc::kInvalid, "the packed body is cut");
+      co_return std::string_view();
+    } else {
+      auto bytes = co_await next_payload(state.received, state.payload);
+      if (!bytes) co_return bytes.error();
+      (state.unpack ? state.packed : piece) = *bytes;
+    }
+    if (piece.empty()) continue;
+    state.size += piece.size();
+    state.turn += piece.size();
+    if (state.size > limit) co_return too_large();
+    co_return piece;
+  }
 }
 
 // Some clients send "{}" with a GET. It is read and forgotten, so that the connection can go on.

@@ -1,15 +1,20 @@
 #include "relay/attempt.h"
 
+#include "billing/media_tokens.h"
 #include "billing/token_estimate.h"
 #include "core/fault_point.h"
 #include "core/log.h"
 #include "dialect/openai_answer.h"
 #include "dialect/openai_usage.h"
+#include "dialect/transcript.h"
 #include "net/worker.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
+#include "relay/media_charge.h"
+#include "relay/routes.h"
 #include "relay/secrets.h"
 #include "relay/settle.h"
+#include "relay/speech_answer.h"
 #include "relay/stream.h"
 #include "relay/upstream_request.h"
 
@@ -67,6 +72,7 @@ EndOfRequest gone_early(const Request& request, bool taken) {
 
 // The text of a plain answer of which only the beginning came. It is not yet JSON, so its strings are read one by one.
 std::int64_t count_part(const Request& request, std::string_view body) {
+  if (!answers_text(request.route)) return 0;
   billing::TokenEstimator text;
   std::string_view name;
   while (true) {
@@ -90,6 +96,14 @@ std::int64_t count_part(const Request& request, std::string_view body) {
 
 RelayError stopped_error() {
   auto error = dialect::bad_answer("server_restart", "the gateway is restarting", 503);
+  error.no_retry = true;
+  return error;
+}
+
+// Our disk failed, no channel.
+RelayError upload_lost(const Request& request, std::string_view why) {
+  core::log::error("request {}: {}", request.id, why);
+  auto error = dialect::gateway_error(500, "read_request_body_failed", "the stored upload could not be read");
   error.no_retry = true;
   return error;
 }
@@ -121,7 +135,9 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   auto size = body.text.size();
   body.text.append(64, '\0');
   std::string_view text(body.text.data(), size);
-  auto answer = dialect::read_openai_answer(request.route, text);
+  const bool transcript = is_transcript(request.route);
+  const auto type = call.header("content-type").value_or("");
+  auto answer = transcript ? dialect::read_transcript(type, text) : dialect::read_openai_answer(request.route, text);
   if (!answer.valid) co_return dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON");
   if (answer.is_error || answer.is_empty) request.attempts.back().billed = answer.usage;
   if (answer.is_error) {
@@ -135,6 +151,9 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   end.usage = answer.usage;
   end.usage_refused = answer.usage_refused;
   end.content_filtered = answer.content_filtered;
+  end.unreported = unreported_usage(request);
+  if (counts_audio(request.route))  // in a format of the provider's own
+    end.counted_output = billing::audio_tokens_by_size(static_cast<std::int64_t>(size));
   if (!answer.output_text.empty())
     end.counted_output = billing::estimate_tokens(billing::text_family(request.upstream_model), answer.output_text);
   if (client.gone()) {
@@ -142,14 +161,14 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
     co_return std::nullopt;
   }
   std::string replaced;
-  if (!answer.usage || !answer.usage->usable()) {
+  if (answers_text(request.route) && (!answer.usage || !answer.usage->usable())) {
     // The client gets the figures it is charged by.
     if (needs_estimate(end)) co_await estimate_prompt(request);
     auto billed = rule_of(end, request.estimate.value_or(0));
-    if (request.route != dialect::OpenAiRoute::kEmbeddings) replaced = with_usage(text, billed.usage);
+    replaced = with_usage(text, billed.usage);
   }
   co_await settle(request, end);
-  net::Header headers[] = {{"Content-Type", "application/json"}};
+  net::Header headers[] = {{"Content-Type", transcript ? dialect::transcript_type(type) : "application/json"}};
   auto sent = co_await request.exchange.answer(200, headers, replaced.empty() ? text : std::string_view(replaced));
   core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request.id, sent.error().message);
@@ -172,7 +191,11 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   }
 
   core::JsonEditor editor(request.body);
-  if (!channel.pass_body && !request.snapshot->relay.pass_body)
+  const bool as_it_is = (channel.pass_body || request.snapshot->relay.pass_body) && may_pass_body(request.route);
+  std::optional<FormBody> form;
+  if (request.form)
+    form.emplace(*request.form, as_it_is ? std::string_view() : request.upstream_model);
+  else if (!as_it_is)
     request.system_prompt_changed = rewrite_openai_body(channel, request.route, request.upstream_model, request.openai,
                                                         settings.force_stream_option, editor, request.body);
   UpstreamRequestHead head;
@@ -181,7 +204,8 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
                                .route = request.route,
                                .upstream_model = request.upstream_model,
                                .stream = request.openai.stream,
-                               .accept = exchange.header("accept").value_or("")}))
+                               .accept = exchange.header("accept").value_or(""),
+                               .content_type = form ? std::string_view(form->content_type()) : "application/json"}))
     co_return wrong;
   std::vector<std::string_view> pieces;
   if (editor.changed())
@@ -190,6 +214,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     pieces.push_back(request.body);
   auto upstream = head.request();
   upstream.body = pieces;
+  if (form) upstream.source = &*form;
   upstream.verify_tls = settings.verify_tls;
 
   core::fault_point("attempt.prepared");
@@ -215,6 +240,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
       co_return std::nullopt;
     }
     if (client.stopped()) co_return stopped_error();
+    if (form && form->failed()) co_return upload_lost(request, answered.error().message);
     request.attempts.back().limit = answered.error().limit;
     core::log::warn("request {}: channel {}: {}", request.id, channel.id.value, answered.error().message);
     co_return dialect::upstream_unreachable(answered.error().message);
@@ -245,13 +271,17 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     co_return error;
   }
   auto type = call->header("content-type").value_or("");
-  bool is_stream =
-      type.starts_with("text/event-stream") || (request.openai.stream && !type.starts_with("application/json"));
+  const bool is_json = type.starts_with("application/json");
+  const bool speech = request.route == dialect::OpenAiRoute::kSpeech;
+  bool is_stream = type.starts_with("text/event-stream") ||
+                   (request.openai.stream && !speech && !is_transcript(request.route) && !is_json);
   if (!is_stream && exchange.started())
     co_return dialect::bad_answer("bad_response_body", "the upstream does not stream");
   std::optional<RelayError> failed;
   if (is_stream)
     failed = co_await relay_stream(request, std::move(call), client);
+  else if (speech && !is_json)
+    failed = co_await relay_speech(request, *call, client);
   else
     failed = co_await relay_plain(request, *call, client);
   // What was found wrong with a 200 has a status of ours; silence counts as a failure of the network.

@@ -12,6 +12,11 @@ namespace {
 constexpr std::size_t kCountedHere = 8 * 1024;  // bytes of body; longer ones cost more than a network thread may spend
 constexpr std::int64_t kMediaBound = 8192;      // the dearest file
 
+std::int64_t code_points(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; });
+}
+
 std::int64_t count(dialect::OpenAiRoute route, std::string_view body, const std::string& model) {
   std::string text;
   bool first = true;
@@ -20,6 +25,8 @@ std::int64_t count(dialect::OpenAiRoute route, std::string_view body, const std:
     first = false;
     text += part;
   });
+  // Speech of models that are no language models is sold by the character.
+  if (route == dialect::OpenAiRoute::kSpeech && model.find("gpt") == std::string::npos) return code_points(text);
   auto media = [&](billing::MediaKind kind, std::int64_t n) {
     return n == 0 ? 0 : n * billing::flat_media_tokens(model, kind, "high", false, {}).value_or(520);
   };
@@ -31,6 +38,7 @@ std::int64_t count(dialect::OpenAiRoute route, std::string_view body, const std:
 }  // namespace
 
 std::int64_t prompt_bound(const Request& request) {
+  if (request.estimate) return *request.estimate;
   if (!request.relay.settings.count_tokens) return 0;
   auto media = request.openai.inline_media_bytes;
   auto text = std::max<std::int64_t>(0, static_cast<std::int64_t>(request.body.size()) - media);

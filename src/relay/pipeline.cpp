@@ -11,6 +11,7 @@
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
+#include "relay/media_charge.h"
 #include "relay/model_list.h"
 #include "relay/relay.h"
 #include "relay/routes.h"
@@ -92,8 +93,15 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
   co_return std::nullopt;
 }
 
+bool comes_as_form(const Request& request) {
+  auto takes = find_route(request.exchange.head().path)->takes;
+  return takes == Takes::kForm ||
+         (takes == Takes::kJsonOrForm && net::is_form(request.exchange.header("content-type").value_or("")));
+}
+
 net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto& exchange = request.exchange;
+  if (comes_as_form(request)) co_return co_await read_form(request);
   auto body = co_await exchange.read_body(request.relay.settings.max_body_bytes);
   if (!body) {
     switch (body.error().code) {
@@ -114,6 +122,10 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto parsed = dialect::read_openai_request(request.route, request.body);
   if (!parsed) co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + parsed.error().message);
   request.openai = std::move(*parsed);
+  if (request.openai.model.empty()) {
+    request.openai.model = model_without_body(request.exchange.head().path);
+    request.openai.model_added = true;
+  }
   if (!request.openai.respelled.empty()) request.body = request.openai.respelled_body();
   co_return std::nullopt;
 }
@@ -124,6 +136,8 @@ std::optional<RelayError> find_room(Request& request) {
   auto announced = head.framing == net::BodyFraming::kChunked || request.exchange.header("content-encoding")
                        ? std::nullopt
                        : std::optional(head.content_length);
+  // The files of a long form go to disk.
+  if (announced && comes_as_form(request)) announced = std::min(*announced, form_memory(request));
   auto over = request.relay.admission().admit(request.exchange.worker(), announced, request.ticket);
   if (!over) return std::nullopt;
   auto error = gateway_error(503, "overloaded", fmt::format("the gateway is overloaded: {}", to_string(*over)));
@@ -141,10 +155,14 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   request.started = request.relay.clock.steady();
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
 
+  if (request.form)
+    if (auto refused = co_await measure_form(request)) co_return refused;
+
   auto price = request.snapshot->prices->resolve({.model = request.openai.model,
                                                   .user_group = request.identity->user_group,
                                                   .using_group = request.group,
-                                                  .accept_unset_ratio = request.identity->accept_unset_ratio});
+                                                  .accept_unset_ratio = request.identity->accept_unset_ratio,
+                                                  .image_factor = image_factor(request.openai)});
   if (!price) {
     auto error = gateway_error(400, "model_price_error", price.error().message);
     error.no_retry = true;
@@ -176,7 +194,8 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
 
 net::awaitable<void> answer_error(Request& request, RelayError error) {
   bool validation = error.status == 400 && request.snapshot && request.snapshot->relay.validation_is_500 &&
-                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"");
+                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"" ||
+                     error.code == "\"count_token_failed\"");
   if (validation) error.status = 500;
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};

@@ -16,6 +16,7 @@
 #include "relay/identity_cache.h"
 #include "relay/refusals.h"
 #include "relay/snapshot.h"
+#include "relay/spool.h"
 
 namespace tollgate::relay {
 
@@ -99,6 +100,7 @@ class Relay {
   core::ThreadPool& sql_threads;
   core::ThreadPool& cpu_threads;
   const core::Clock& clock;
+  Spool spool;  // long uploads
 
  private:
   std::vector<net::Worker*> workers_;

@@ -12,6 +12,7 @@
 #include "dialect/openai_error.h"
 #include "dialect/openai_request.h"
 #include "net/http_server.h"
+#include "relay/form.h"
 #include "relay/relay.h"
 
 namespace tollgate::relay {
@@ -40,6 +41,8 @@ struct EndOfRequest {
   std::int64_t counted_output = 0;    // our own count of what came
   std::int64_t abandoned_output = 0;  // charged besides the prompt when the client left before anything came
   bool content_filtered = false;
+  // What a whole answer without usage counts as, where that is neither estimate nor count: pictures.
+  std::optional<billing::Usage> unreported;
 };
 
 struct Attempt {
@@ -69,6 +72,7 @@ struct Request {
 
   dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
   std::string_view body;
+  std::unique_ptr<Form> form;  // in place of the body, where the request came as one
   dialect::OpenAiRequest openai;
   std::string group;  // whose channels and price apply
   billing::Price price;

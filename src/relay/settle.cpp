@@ -13,6 +13,7 @@
 #include "net/worker.h"
 #include "relay/estimate.h"
 #include "relay/low_balance.h"
+#include "relay/media_charge.h"
 
 namespace tollgate::relay {
 
@@ -30,7 +31,7 @@ std::string_view to_string(End end) {
 }
 
 bool needs_estimate(const EndOfRequest& end) {
-  if (end.whole) return !end.usage || end.usage->prompt_tokens == 0;
+  if (end.whole) return !end.unreported && (!end.usage || end.usage->prompt_tokens == 0);
   if (end.end == End::kClientGone)
     return (end.taken || end.output_seen) && (!end.usage || end.usage->prompt_tokens == 0);
   return end.output_seen && (!end.usage || end.usage->prompt_tokens == 0);
@@ -47,6 +48,11 @@ Billed rule_of(const EndOfRequest& end, std::int64_t prompt_estimate) {
     usage.total_tokens = usage.prompt_tokens + usage.completion_tokens;
     return usage;
   };
+  if (end.whole && end.unreported) {
+    if (!usable) return {*end.unreported, "counted"};
+    if (seen.prompt_tokens == 0) seen.prompt_tokens = end.unreported->prompt_tokens;
+    return {seen, "upstream"};
+  }
   if (end.whole) {
     if (usable && seen.prompt_tokens != 0) return {seen, "upstream"};
     return {with_counts(seen.completion_tokens != 0 ? seen.completion_tokens : end.counted_output), "counted"};
@@ -162,13 +168,13 @@ model::LogRow common_row(const Request& request, model::LogType type) {
 
 billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate) {
   auto billed = rule_of(end, prompt_estimate);
+  if (billed.settled_by != "upstream" && counts_audio(request.route))
+    billed.usage.completion_audio_tokens = billed.usage.completion_tokens;
 
   billing::ChargeInput input;
   input.usage = billed.usage;
   input.model = request.openai.model;
-  input.formula = request.route == dialect::OpenAiRoute::kEmbeddings
-                      ? billing::Formula::kDecimal
-                      : billing::formula_for_chat(billed.usage, request.price);
+  input.formula = formula_for_route(request.route, billed.usage, request.price);
   const bool write_log = request.snapshot->relay.log_consume;
   auto charge = billing::charge(input, request.price, write_log);
   // A request of a call price that ended before anything came costs nothing.
@@ -187,8 +193,11 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   record.log.prompt_tokens = charge.prompt_tokens;
   record.log.completion_tokens = charge.completion_tokens;
   record.log.is_stream = request.answered_as_stream;
-  record.log.content = std::move(charge.content);
-  if (write_log) record.log.other = other_json(request, end, billed, charge);
+  if (!write_log) return record;
+  record.log.content = order_text(request.openai);
+  if (!record.log.content.empty() && !charge.content.empty()) record.log.content += ", ";
+  record.log.content += charge.content;
+  record.log.other = other_json(request, end, billed, charge);
   return record;
 }
 

@@ -11,7 +11,8 @@ using dialect::RelayError;
 bool rewrite_openai_body(const Channel& channel, OpenAiRoute route, std::string& upstream_model,
                          const dialect::OpenAiRequest& request, bool force_stream_option, core::JsonEditor& editor,
                          std::string_view body) {
-  const bool asks_usage = request.stream && channel.provider->stream_options;
+  const bool has_options = route == OpenAiRoute::kChatCompletions || route == OpenAiRoute::kCompletions;
+  const bool asks_usage = has_options && request.stream && channel.provider->stream_options;
   dialect::OpenAiPatch patch;
   patch.ask_usage = asks_usage && force_stream_option;
   patch.drop_stream_options = !asks_usage;
@@ -41,7 +42,7 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
 
   bearer_ = "Bearer ";
   bearer_ += target.key;
-  headers_ = {{"Content-Type", "application/json"}, {"Authorization", bearer_}};
+  headers_ = {{"Content-Type", target.content_type}, {"Authorization", bearer_}};
   headers_.push_back({"Accept", !target.accept.empty() ? target.accept : target.stream ? "text/event-stream" : "*/*"});
   if (!channel.organization.empty()) headers_.push_back({"OpenAI-Organization", channel.organization});
   // A header value with a line break would begin a header of its own.

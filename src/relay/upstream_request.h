@@ -22,6 +22,7 @@ struct UpstreamTarget {
   std::string_view upstream_model;
   bool stream = false;
   std::string_view accept = {};  // the client's; empty: by `stream`
+  std::string_view content_type = "application/json";
 };
 
 // Adds what the channel changes of an OpenAI body to `editor`, whose text is `body`; a suffix of the model's name may

@@ -10,11 +10,15 @@
 #include <optional>
 #include <sstream>
 
+#include "answer_parts.h"
+
 namespace tollgate::mock {
 namespace {
 
 constexpr int64_t kCreated = 1'770'000'000;
 constexpr std::string_view kText = "The quick brown fox jumps over the lazy dog. ";
+
+}  // namespace
 
 std::string piece(size_t from, size_t length) {
   std::string out;
@@ -22,6 +26,8 @@ std::string piece(size_t from, size_t length) {
   for (size_t i = 0; i < length; ++i) out.push_back(kText[(from + i) % kText.size()]);
   return out;
 }
+
+namespace {
 
 std::string reason_phrase(int status) {
   switch (status) {
@@ -52,16 +58,21 @@ Answer whole(int status, std::string_view type, std::string_view body, int retry
   return answer;
 }
 
+}  // namespace
+
 std::string usage_json(const Scenario& s) {
   if (!s.usage_text.empty()) return s.usage_text;
   return "{\"prompt_tokens\":" + std::to_string(s.prompt_tokens) +
          ",\"completion_tokens\":" + std::to_string(s.completion_tokens) +
          ",\"total_tokens\":" + std::to_string(s.prompt_tokens + s.completion_tokens) +
          ",\"prompt_tokens_details\":{\"cached_tokens\":" + std::to_string(s.cached_tokens) +
-         ",\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":" +
-         std::to_string(s.reasoning_tokens) +
-         ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}";
+         ",\"audio_tokens\":" + std::to_string(s.audio_prompt_tokens) +
+         "},\"completion_tokens_details\":{\"reasoning_tokens\":" + std::to_string(s.reasoning_tokens) +
+         ",\"audio_tokens\":" + std::to_string(s.audio_completion_tokens) +
+         ",\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}";
 }
+
+namespace {
 
 size_t content_bytes(const Scenario& s) {
   return static_cast<size_t>(s.chunks) * static_cast<size_t>(s.size) + (static_cast<size_t>(s.huge_line_mb) << 20);
@@ -96,9 +107,6 @@ std::string plain_body(const Scenario& s, const Asked& asked) {
   if (s.usage) body += ",\"usage\":" + usage_json(s);
   return body + R"(,"system_fingerprint":"fp_mock"})";
 }
-
-// The payloads of a stream in order, [DONE] included.
-using Payloads = std::vector<std::string>;
 
 Payloads stream_payloads(const Scenario& s, const Asked& asked) {
   const bool legacy = asked.kind == Asked::Kind::kCompletion;
@@ -151,20 +159,37 @@ Payloads stream_payloads(const Scenario& s, const Asked& asked) {
   return out;
 }
 
+}  // namespace
+
 std::string chunk(std::string_view data) {
   std::array<char, 24> size{};
   int n = std::snprintf(size.data(), size.size(), "%zx\r\n", data.size());
   return std::string(size.data(), static_cast<size_t>(n)).append(data).append("\r\n");
 }
 
-// Puts the payloads into events, HTTP chunks and writes.
-Answer stream_answer(const Scenario& s, const Payloads& payloads) {
+bool stop_early(const Scenario& s, std::vector<std::string>& parts, size_t before, Answer::Ending& ending) {
+  bool ends_well = true;
+  auto stop_after = [&](int n, Answer::Ending how, bool terminated) {
+    if (n == Scenario::kOff) return;
+    parts.resize(std::min(parts.size(), static_cast<size_t>(n) + before));
+    ending = how;
+    ends_well = terminated;
+  };
+  stop_after(s.end_after, Answer::Ending::kKeepAlive, true);
+  stop_after(s.fin_after, Answer::Ending::kFin, false);
+  stop_after(s.cut_after, Answer::Ending::kReset, false);
+  stop_after(s.stall_after, Answer::Ending::kStall, false);
+  return ends_well;
+}
+
+Answer stream_answer(const Scenario& s, const Payloads& payloads, const Payloads& names) {
   const std::string eol = s.crlf ? "\r\n" : "\n";
   std::vector<std::string> events;
   for (int i = 0; i < s.comments; ++i) events.push_back(": keep-alive" + eol + eol);
   constexpr std::string_view kEnds[] = {"\r", "\n", "\r\n"};
   for (size_t i = 0; i < payloads.size(); ++i) {
-    std::string event = "data: " + payloads[i] + eol + eol;
+    const std::string name = names.empty() ? "" : "event: " + names[i] + eol;
+    std::string event = name + "data: " + payloads[i] + eol + eol;
     if (s.mixed_ends) {
       event = "data: " + payloads[i];
       event.append(kEnds[i % 3]).append(kEnds[i % 3]);
@@ -175,24 +200,13 @@ Answer stream_answer(const Scenario& s, const Payloads& payloads) {
   }
 
   Answer answer;
-  bool ends_well = true;
-  auto stop_after = [&](int n, Answer::Ending ending, bool terminated) {
-    if (n == Scenario::kOff) return;
-    size_t keep = static_cast<size_t>(n) + static_cast<size_t>(s.comments);
-    if (keep < events.size()) events.resize(keep);
-    answer.ending = ending;
-    ends_well = terminated;
-  };
-  stop_after(s.error_after, Answer::Ending::kKeepAlive, true);
   if (s.error_after != Scenario::kOff) {
+    events.resize(std::min(events.size(), static_cast<size_t>(s.error_after + s.comments)));
     events.push_back(R"(data: {"error":{"message":"mock stream error","type":"server_error","param":null,)"
                      R"("code":"mock_stream_error"}})" +
                      eol + eol);
   }
-  stop_after(s.end_after, Answer::Ending::kKeepAlive, true);
-  stop_after(s.fin_after, Answer::Ending::kFin, false);
-  stop_after(s.cut_after, Answer::Ending::kReset, false);
-  stop_after(s.stall_after, Answer::Ending::kStall, false);
+  const bool ends_well = stop_early(s, events, static_cast<size_t>(s.comments), answer.ending);
   if (s.close_framing && answer.ending == Answer::Ending::kKeepAlive) answer.ending = Answer::Ending::kFin;
 
   answer.bytes =
@@ -225,6 +239,8 @@ Answer stream_answer(const Scenario& s, const Payloads& payloads) {
   return answer;
 }
 
+namespace {
+
 Answer error_answer(const Scenario& s) {
   const std::string status = std::to_string(s.status);
   switch (s.body) {
@@ -244,9 +260,10 @@ Answer error_answer(const Scenario& s) {
   return whole(s.status, "text/plain", "", s.retry_after);
 }
 
-// A whole answer with the faults that apply to it: cut or ended after so many bytes of the body.
-Answer plain_answer(const Scenario& s, const std::string& body) {
-  Answer answer = whole(200, "application/json", body);
+}  // namespace
+
+Answer plain_answer(const Scenario& s, const std::string& body, std::string_view type) {
+  Answer answer = whole(200, type, body);
   const size_t head = answer.bytes.size() - body.size();
   auto stop_after = [&](int n, Answer::Ending ending) {
     if (n == Scenario::kOff) return;
@@ -258,7 +275,7 @@ Answer plain_answer(const Scenario& s, const std::string& body) {
   stop_after(s.cut_after, Answer::Ending::kReset);
   stop_after(s.stall_after, Answer::Ending::kStall);
   if (s.lie_length) {
-    answer.bytes = whole_head(200, "application/json", body.size() + 100, -1) + body;
+    answer.bytes = whole_head(200, type, body.size() + 100, -1) + body;
     answer.steps.back().end = answer.bytes.size();
     answer.ending = Answer::Ending::kFin;
   }
@@ -271,6 +288,8 @@ Answer plain_answer(const Scenario& s, const std::string& body) {
   }
   return answer;
 }
+
+namespace {
 
 std::string embedding_body(const Scenario& s, const Asked& asked) {
   std::string data;
@@ -295,6 +314,8 @@ std::string embedding_body(const Scenario& s, const Asked& asked) {
   return body + "}";
 }
 
+}  // namespace
+
 bool read_whole(const std::string& path, std::string& out) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return false;
@@ -303,6 +324,8 @@ bool read_whole(const std::string& path, std::string& out) {
   out = text.str();
   return true;
 }
+
+namespace {
 
 Answer recorded_answer(const Scenario& s, const Asked& asked, const std::string& recordings) {
   std::string name = s.recording;
@@ -449,8 +472,10 @@ Answer answer_of_kind(const Scenario& s, const Asked& asked, const std::string& 
     return make_json(R"({"object":"list","data":[{"id":"mock-model","object":"model","created":1770000000,"owned_by":)"
                      R"("mock"},{"id":"gpt-4o-mini","object":"model","created":1770000000,"owned_by":"mock"}]})");
   }
+  if (asked.kind == Asked::Kind::kSpeech) return media_answer(s, asked, recordings);
   if (!s.recording.empty()) return recorded_answer(s, asked, recordings);
   if (asked.kind == Asked::Kind::kEmbedding) return plain_answer(s, embedding_body(s, asked));
+  if (asked.kind >= Asked::Kind::kModeration) return media_answer(s, asked, recordings);
   const bool stream = asked.stream && !s.json_on_stream;
   if (s.empty200) return stream ? stream_answer(s, {"[DONE]"}) : plain_answer(s, "");
   return stream ? stream_answer(s, stream_payloads(s, asked)) : plain_answer(s, plain_body(s, asked));

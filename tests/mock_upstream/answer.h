@@ -11,7 +11,7 @@ namespace tollgate::mock {
 
 // What a request asked for, as far as the answer depends on it.
 struct Asked {
-  enum class Kind { kChat, kCompletion, kEmbedding, kModels };
+  enum class Kind { kChat, kCompletion, kEmbedding, kModels, kModeration, kImage, kSpeech, kRerank, kTranscript };
   Kind kind = Kind::kChat;
   std::string model = "mock-model";
   std::string tool = "lookup";
@@ -19,7 +19,10 @@ struct Asked {
   bool stream = false;
   bool include_usage = false;
   bool base64 = false;
-  size_t inputs = 1;
+  size_t inputs = 1;                 // texts to embed or to judge, documents to rank
+  int64_t n = 1;                     // pictures
+  std::string audio_format = "mp3";  // of speech; response_format of transcriptions
+  bool edits = false;                // of pictures
 };
 
 // One answer, made once and then only written: the bytes of the head and the body, and where each write ends.

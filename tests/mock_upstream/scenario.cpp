@@ -46,6 +46,15 @@ bool set_usage(Scenario& s, std::string_view value) {
   return false;
 }
 
+// prompt:completion, of the usage.
+bool set_audio(Scenario& s, std::string_view value) {
+  size_t colon = value.find(':');
+  return colon != value.npos && number(value.substr(0, colon), s.audio_prompt_tokens) &&
+         number(value.substr(colon + 1), s.audio_completion_tokens);
+}
+
+bool set_image_tokens(Scenario& s, std::string_view value) { return number(value, s.image_tokens); }
+
 bool set_usage_place(Scenario& s, std::string_view value) {
   if (value == "own")
     s.usage_place = UsagePlace::kOwnChunk;
@@ -108,6 +117,9 @@ const std::map<std::string, Setter, std::less<>>& setters() {
       {"dims", whole(&Scenario::dims)},
       {"close_framing", flag(&Scenario::close_framing)},
       {"usage", set_usage},
+      {"audio", set_audio},
+      {"image_tokens", set_image_tokens},
+      {"audio_ms", whole(&Scenario::audio_ms)},
       {"usage_at", set_usage_place},
       {"status", whole(&Scenario::status)},
       {"body", set_body},

@@ -38,6 +38,9 @@ struct Scenario {
   int64_t completion_tokens = 20;
   int64_t cached_tokens = 0;
   int64_t reasoning_tokens = 0;
+  int64_t image_tokens = 0;  // of the prompt
+  int64_t audio_prompt_tokens = 0, audio_completion_tokens = 0;
+  int audio_ms = 1000;
   UsagePlace usage_place = UsagePlace::kOwnChunk;
 
   int status = 200;

@@ -1,5 +1,7 @@
 #include "server.h"
 
+#include "form.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -46,8 +48,37 @@ Asked read_body(std::string_view body) {
   if (document["input"].get(inputs) == simdjson::SUCCESS && inputs.size() > 0 && inputs.at(0).is_string()) {
     asked.inputs = inputs.size();
   }
+  if (document["documents"].get(inputs) == simdjson::SUCCESS) asked.inputs = inputs.size();
+  int64_t n = 1;
+  if (document["n"].get(n) == simdjson::SUCCESS) asked.n = n;
+  if (document["response_format"].get(text) == simdjson::SUCCESS) asked.audio_format = text;
+  if (document["stream_format"].get(text) == simdjson::SUCCESS && text == "sse") asked.stream = true;
   if (document["tools"].at(0)["function"]["name"].get(text) == simdjson::SUCCESS) asked.tool = text;
   return asked;
+}
+
+Asked read_fields(const std::vector<FormPart>& parts) {
+  Asked asked;
+  asked.model = field(parts, "model");
+  asked.stream = field(parts, "stream") == "true";
+  asked.audio_format = field(parts, "response_format");
+  const auto n = field(parts, "n");
+  std::from_chars(n.data(), n.data() + n.size(), asked.n);
+  return asked;
+}
+
+using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
+
+std::string_view header(const Headers& headers, std::string_view name) {
+  for (auto [key, value] : headers)
+    if (same_name(key, name)) return value;
+  return {};
+}
+
+// Pictures are edited by a form or by JSON, the rest is always a form.
+bool wanted_form(std::string_view path, const Headers& headers) {
+  if (path.ends_with("/images/edits")) return !header(headers, "content-type").starts_with("application/json");
+  return path.ends_with("/audio/transcriptions") || path.ends_with("/audio/translations");
 }
 
 // Takes one chunked body off the front of `in`. Returns the bytes used, 0 when more are needed.
@@ -257,7 +288,12 @@ bool Server::take_request(Connection& c) {
     ++requests_;
     if (options_.keep_requests > 0) {
       if (seen_.size() == options_.keep_requests) seen_.pop_front();
-      Seen seen{std::string(head.method), std::string(head.path), std::string(body), {}};
+      Seen seen{std::string(head.method), std::string(head.path), {}, {}, {}};
+      std::vector<FormPart> parts;
+      if (read_form(header(head.headers, "content-type"), body, parts).empty())
+        seen.form = form_json(parts);
+      else
+        seen.body = body;
       for (auto [name, value] : head.headers) seen.headers.emplace_back(name, value);
       seen_.push_back(std::move(seen));
     }
@@ -272,8 +308,19 @@ bool Server::take_request(Connection& c) {
 }
 
 std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_view body) {
-  Asked asked = read_body(body);
+  const bool json = !header(head.headers, "content-type").starts_with("multipart/");
+  Asked asked = json ? read_body(body) : Asked();
+  std::string prompt;
   std::string_view path = head.path.substr(0, head.path.find('?'));
+  if (wanted_form(path, head.headers)) {
+    std::vector<FormPart> parts;
+    if (auto wrong = read_form(header(head.headers, "content-type"), body, parts); !wrong.empty())
+      return std::make_shared<Answer>(make_error(400, "mock: " + wrong));
+    asked = read_fields(parts);
+    prompt = field(parts, "prompt");
+    body = prompt;
+  }
+  asked.edits = path.ends_with("/images/edits");
   if (path.ends_with("/chat/completions"))
     asked.kind = Asked::Kind::kChat;
   else if (path.ends_with("/completions"))
@@ -282,6 +329,16 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
     asked.kind = Asked::Kind::kEmbedding;
   else if (path.ends_with("/models"))
     asked.kind = Asked::Kind::kModels;
+  else if (path.ends_with("/moderations"))
+    asked.kind = Asked::Kind::kModeration;
+  else if (path.ends_with("/images/generations") || asked.edits)
+    asked.kind = Asked::Kind::kImage;
+  else if (path.ends_with("/audio/speech"))
+    asked.kind = Asked::Kind::kSpeech;
+  else if (path.ends_with("/rerank"))
+    asked.kind = Asked::Kind::kRerank;
+  else if (path.ends_with("/audio/transcriptions") || path.ends_with("/audio/translations"))
+    asked.kind = Asked::Kind::kTranscript;
   else
     return std::make_shared<Answer>(make_error(404, "mock: no such path " + std::string(path)));
 
@@ -298,7 +355,7 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
   key.push_back(static_cast<char>('0' + static_cast<int>(asked.kind)));
   key.push_back(
       static_cast<char>('0' + (asked.stream ? 1 : 0) + (asked.include_usage ? 2 : 0) + (asked.base64 ? 4 : 0)));
-  key += std::to_string(asked.inputs);
+  key += std::to_string(asked.inputs) + '\n' + std::to_string(asked.n) + '\n' + asked.audio_format + (asked.edits ? "\nedits" : "");
   if (auto found = cache_.find(key); found != cache_.end()) return found->second;
 
   Scenario scenario;
@@ -339,6 +396,10 @@ std::string Server::requests_json() const {
     out += "{\"method\":" + json_string(seen.method) + ",\"path\":" + json_string(seen.path) + ",\"headers\":[";
     for (size_t i = 0; i < seen.headers.size(); ++i) {
       out += (i ? ",[" : "[") + json_string(seen.headers[i].first) + "," + json_string(seen.headers[i].second) + "]";
+    }
+    if (!seen.form.empty()) {
+      out += "],\"form\":" + seen.form + "}";
+      continue;
     }
     const bool text = simdjson::validate_utf8(seen.body.data(), seen.body.size());
     out += text ? "],\"body\":" + json_string(seen.body) + "}"

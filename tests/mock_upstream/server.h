@@ -45,6 +45,7 @@ class Server {
   };
   struct Seen {
     std::string method, path, body;
+    std::string form;  // in place of the body: its parts as JSON
     std::vector<std::pair<std::string, std::string>> headers;
   };
 

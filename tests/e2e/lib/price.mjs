@@ -49,6 +49,7 @@ export const ratios = {
   "gpt-4.1-nano": { model: "0.05", completion: "2", cache: "0.25" },
   "gpt-3.5-turbo-instruct": { model: "0.75", completion: "2" },
   "text-embedding-3-small": { model: "0.01" },
+  "dall-e-2": { model: "37.5" },
   "deepseek-chat": { model: "0.135", completion: "1", cache: "0.25" },
   "deepseek-reasoner": { model: "0.275", completion: "1", cache: "0.25" },
   "mistral-small-latest": { model: "37.5", completion: "3" },

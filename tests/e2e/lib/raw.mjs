@@ -3,13 +3,16 @@ import http from "node:http";
 import net from "node:net";
 import { watch } from "./canary.mjs";
 
-/** POSTs JSON; resolves with status, headers and the whole body as a Buffer. `ended` is false when it was cut. */
-export function post(url, key, body, { onData } = {}) {
+/**
+ * POSTs JSON, or a body of another type; resolves with status, headers and the whole body as a Buffer. `ended` is false
+ * when it was cut.
+ */
+export function post(url, key, body, { onData, type = "application/json", headers } = {}) {
   return new Promise((done, fail) => {
     const request = http.request(url, {
       method: "POST",
       agent: false,
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${key}` },
+      headers: { "Content-Type": type, Authorization: `Bearer ${key}`, ...headers },
     });
     request.on("error", fail);
     request.on("response", (response) => {

@@ -6,6 +6,8 @@ import { eventually, startAll, upstreamKey } from "../lib/gateway.mjs";
 import { quota, ratios } from "../lib/price.mjs";
 
 const model = "gpt-4o-mini";
+const models =
+  "gpt-4o-mini,gpt-3.5-turbo-instruct,text-embedding-3-small,text-moderation-latest,gpt-image-1,tts-1,gpt-4o-mini-tts";
 const say = (text) => [{ role: "user", content: text }];
 const tool = {
   type: "function",
@@ -15,7 +17,7 @@ const tool = {
 describe("OpenAI SDK", { timeout: 120_000 }, () => {
   let all, client, key;
   before(async () => {
-    all = await startAll({ models: "gpt-4o-mini,gpt-3.5-turbo-instruct,text-embedding-3-small" });
+    all = await startAll({ models });
     ({ key } = await all.admin.token());
     client = new OpenAI({ baseURL: `${all.gateway.url}/v1`, apiKey: key, maxRetries: 0 });
   });
@@ -181,10 +183,109 @@ describe("OpenAI SDK", { timeout: 120_000 }, () => {
     assert.equal(chunks.map((chunk) => chunk.choices[0]?.text ?? "").join("").length, 24);
   });
 
+  it("B9 embeddings by the path of an engine", async () => {
+    const engine = new OpenAI({
+      baseURL: `${all.gateway.url}/v1/engines/text-embedding-3-small`,
+      apiKey: key,
+      maxRetries: 0,
+    });
+    const answer = await charged(
+      () => engine.embeddings.create({ input: "one [[mock usage=1234:0 dims=3]]", encoding_format: "float" }),
+      { usage: { prompt: 1234, completion: 0 }, model: "text-embedding-3-small" },
+    );
+    assert.deepEqual(answer.data[0].embedding, [0.0625, 0.125, 0.1875]);
+  });
+
+  /** The row of a call that is not charged by the tokens of its usage alone. */
+  async function rowOf(response, charge) {
+    const row = await all.admin.row(response.headers.get("x-oneapi-request-id"));
+    assert.deepEqual([row.rows, row.quota], [1, charge]);
+    return row;
+  }
+
+  it("B9 moderations", async () => {
+    const { data, response } = await client.moderations
+      .create({ model: "text-moderation-latest", input: ["one", "two"] })
+      .withResponse();
+    assert.equal(data.results.length, 2);
+    assert.equal(data.results[0].flagged, false);
+    await rowOf(response, 1); // some six tokens at a tenth
+  });
+
+  it("B9 images", async () => {
+    const { data, response } = await client.images
+      .generate({ model: "gpt-image-1", prompt: "a cube [[mock usage=1000:4160 image_tokens=800]]", n: 2 })
+      .withResponse();
+    assert.equal(data.data.length, 2);
+    assert.equal(data.usage.output_tokens, 4160);
+    await rowOf(response, 87_700);
+  });
+
+  it("B9 images, streamed", async () => {
+    const { data: stream, response } = await client.images
+      .generate({
+        model: "gpt-image-1",
+        prompt: "a cube [[mock chunks=2 usage=1000:4160 image_tokens=800]]",
+        stream: true,
+        partial_images: 2,
+      })
+      .withResponse();
+    const events = await collect(stream);
+    assert.deepEqual(
+      events.map((event) => event.type.replace("image_generation.", "")),
+      ["partial_image", "partial_image", "completed"],
+    );
+    assert.equal(events.at(-1).usage.total_tokens, 5160);
+    await rowOf(response, 87_700);
+  });
+
+  it("S1 images, streamed: an error in the middle is thrown", async () => {
+    const stream = await client.images.generate({
+      model: "gpt-image-1",
+      prompt: "a cube [[mock chunks=3 error_after=1]]",
+      stream: true,
+    });
+    await assert.rejects(collect(stream), (error) => error instanceof OpenAI.APIError && /mock stream error/.test(error.message));
+  });
+
+  it("B9 speech, read whole", async () => {
+    const input = "[[mock audio_ms=7200]]".padEnd(120, "x");
+    const response = await client.audio.speech.create({ model: "tts-1", voice: "alloy", input });
+    assert.equal(response.headers.get("content-type"), "audio/mpeg");
+    assert.equal((await response.arrayBuffer()).byteLength, 28_800);
+    await rowOf(response, 900);
+  });
+
+  it("B9 speech of a model with a price of a call, as events", async () => {
+    const response = await client.audio.speech.create({
+      model: "gpt-4o-mini-tts",
+      voice: "alloy",
+      input: "[[mock usage=14:101 chunks=2]]",
+      stream_format: "sse",
+    });
+    assert.match(await response.text(), /speech\.audio\.done/);
+    await rowOf(response, 150_000);
+  });
+
+  it("B1 speech, aborted in the middle: the upstream is cut, what came is charged", async () => {
+    const { aborted } = await all.mock.stats();
+    const stop = new AbortController();
+    const input = "[[mock audio_ms=240000 chunks=1000 delay_ms=20]]".padEnd(200, "x");
+    const response = await client.audio.speech.create({ model: "tts-1", voice: "alloy", input }, { signal: stop.signal });
+    const reader = response.body.getReader();
+    assert.ok((await reader.read()).value.length > 0);
+    stop.abort();
+    await eventually(async () => (await all.mock.stats()).aborted > aborted, "the upstream sees the cut");
+    const row = await rowOf(response, 1500);
+    assert.equal(row.prompt_tokens, 200);
+    assert.ok(row.completion_tokens > 0 && row.completion_tokens < 4000, `${row.completion_tokens}`);
+    assert.equal(JSON.parse(row.other).end, "client_gone");
+  });
+
   it("models: the list holds what the channels serve", async () => {
     const ids = [];
     for await (const entry of client.models.list()) ids.push(entry.id);
-    assert.deepEqual(ids.sort(), ["gpt-3.5-turbo-instruct", "gpt-4o-mini", "text-embedding-3-small"]);
+    assert.deepEqual(ids.sort(), models.split(",").sort());
     assert.equal((await client.models.retrieve("gpt-4o-mini")).id, "gpt-4o-mini");
   });
 

@@ -17,7 +17,8 @@ inline std::int64_t integer(simdjson::dom::element object, std::string_view poin
   return object.at_pointer(pointer).get(value) == simdjson::SUCCESS ? value : 0;
 }
 
-// Format: "openai" (chat, completions, embeddings, images), "responses" or "anthropic" (prompt without cached tokens).
+// Format: "openai" (chat, completions, embeddings), "images", "speech", "rerank" (a total alone), "responses" or
+// "anthropic" (prompt without cached tokens).
 inline Usage read_usage(std::string_view format, simdjson::dom::element usage) {
   Usage out;
   if (format == "openai") {
@@ -34,10 +35,18 @@ inline Usage read_usage(std::string_view format, simdjson::dom::element usage) {
     out.reasoning_tokens = integer(usage, "/completion_tokens_details/reasoning_tokens");
     return out;
   }
+  if (format == "rerank") {
+    out.prompt_tokens = out.total_tokens = integer(usage, "/total_tokens");
+    return out;
+  }
   out.prompt_tokens = integer(usage, "/input_tokens");
   out.completion_tokens = integer(usage, "/output_tokens");
   out.total_tokens = out.prompt_tokens + out.completion_tokens;
-  if (format == "responses") {
+  if (format == "images" || format == "speech") {
+    out.prompt_text_tokens = integer(usage, "/input_tokens_details/text_tokens");
+    out.prompt_image_tokens = integer(usage, "/input_tokens_details/image_tokens");
+    out.completion_audio_tokens = integer(usage, "/output_token_details/audio_tokens");
+  } else if (format == "responses") {
     out.cached_tokens = integer(usage, "/input_tokens_details/cached_tokens");
     out.reasoning_tokens = integer(usage, "/output_tokens_details/reasoning_tokens");
   } else {

@@ -418,7 +418,7 @@ class UpstreamTest : public Loopback {
  protected:
   // One call on a worker, its body read to the end. `woken` is called every 100 ms while the head is waited for.
   Outcome call(const std::string& address, Timeouts timeouts = {}, const std::string& proxy = "",
-               const std::function<void()>& woken = {}) {
+               const std::function<void()>& woken = {}, BodySource* source = nullptr) {
     if (workers_.empty()) {
       workers_.push_back(std::make_unique<Worker>(0, resolver_, UpstreamSettings{}));
       workers_.back()->start();
@@ -427,7 +427,7 @@ class UpstreamTest : public Loopback {
     auto& worker = *workers_.front();
     worker.post([&] {
       worker.spawn([](Worker& on, std::string where, Timeouts limits, std::string via, std::function<void()> wake,
-                      std::promise<Outcome>& result) -> awaitable<void> {
+                      BodySource* from, std::promise<Outcome>& result) -> awaitable<void> {
         Outcome outcome;
         auto url = *parse_url(where);
         std::optional<Url> proxy_url;
@@ -435,7 +435,8 @@ class UpstreamTest : public Loopback {
         std::string_view pieces[] = {"he", "llo"};
         UpstreamRequest request;
         request.url = &url;
-        request.body = pieces;
+        if (!from) request.body = pieces;
+        request.source = from;
         request.timeouts = limits;
         request.proxy = proxy_url ? &*proxy_url : nullptr;
         CallControl control;
@@ -462,7 +463,7 @@ class UpstreamTest : public Loopback {
           }
         }
         result.set_value(std::move(outcome));
-      }(worker, address, timeouts, proxy, woken, done));
+      }(worker, address, timeouts, proxy, woken, source, done));
     });
     return done.get_future().get();
   }
@@ -498,6 +499,148 @@ TEST_F(UpstreamTest, RepeatsOnceOnAPooledConnectionThatWasClosed) {
   EXPECT_FALSE(second.failure);
   EXPECT_EQ(second.body, "ok");
   EXPECT_EQ(upstream.accepted(), 2);
+}
+
+namespace {
+
+// Pieces of 64 KiB, each of one letter; the last call ends with an error when told so.
+class Letters : public BodySource {
+ public:
+  explicit Letters(std::size_t pieces, bool fails = false) : pieces_(pieces), fails_(fails) {}
+  std::uint64_t size() const override { return pieces_ * kPiece; }
+  void rewind() override { at_ = 0; }
+  awaitable<core::Result<std::span<const std::string_view>>> next() override {
+    if (at_ == pieces_ && fails_) co_return core::error(core::Errc::kInternal, "the disk is gone");
+    if (at_ == pieces_) co_return std::span<const std::string_view>();
+    text_.assign(kPiece, static_cast<char>('a' + at_++ % 26));
+    view_ = text_;
+    co_return std::span<const std::string_view>(&view_, 1);
+  }
+  std::size_t given() const { return at_; }
+  std::string whole() const {
+    std::string out;
+    for (std::size_t i = 0; i < pieces_; ++i) out.append(kPiece, static_cast<char>('a' + i % 26));
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 64 * 1024;
+  std::size_t pieces_, at_ = 0;
+  bool fails_;
+  std::string text_;
+  std::string_view view_;
+};
+
+// Head and body of one request.
+std::string take_body(int fd, std::size_t size) {
+  std::string text;
+  std::vector<char> bytes(64 * 1024);
+  while (text.size() < size + 4 || text.size() < text.find("\r\n\r\n") + 4 + size) {
+    auto got = ::recv(fd, bytes.data(), bytes.size(), 0);
+    if (got <= 0) return text;
+    text.append(bytes.data(), static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_F(UpstreamTest, SendsABodyFromASourceWithItsLengthAndAgainOnAnotherConnection) {
+  Letters letters(40);
+  const auto size = static_cast<std::size_t>(letters.size());
+  std::promise<std::string> taken;
+  ScriptedUpstream upstream([&](int fd, int connection) {
+    auto request = take_body(fd, size);
+    if (connection == 1) taken.set_value(request);
+    ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    // The first connection takes a part of the second request and dies without a word.
+    if (connection == 0) ScriptedUpstream::take_request(fd);
+  });
+  EXPECT_EQ(call(upstream.url(), {}, "", {}, &letters).body, "ok");
+  auto second = call(upstream.url(), {}, "", {}, &letters);
+  EXPECT_EQ(second.body, "ok");
+  EXPECT_TRUE(second.sent);
+  auto request = taken.get_future().get();
+  EXPECT_NE(request.find("Content-Length: " + std::to_string(size) + "\r\n"), std::string::npos);
+  EXPECT_TRUE(request.substr(request.find("\r\n\r\n") + 4) == letters.whole());
+  TearDown();
+}
+
+TEST_F(UpstreamTest, HearsAnAnswerThatComesBeforeTheWholeBodyIsSent) {
+  Letters letters(4000);  // 250 MiB
+  ScriptedUpstream upstream([](int fd, int) {
+    ScriptedUpstream::take_request(fd);
+    ScriptedUpstream::say(fd, "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig");
+    // It reads on for a while, as servers do that answer early.
+    std::vector<char> bytes(64 * 1024);
+    while (::recv(fd, bytes.data(), bytes.size(), 0) > 0) continue;
+  });
+  auto outcome = call(upstream.url(), {}, "", {}, &letters);
+  EXPECT_FALSE(outcome.failure) << outcome.failure->message;
+  EXPECT_EQ(outcome.status, 413);
+  EXPECT_EQ(outcome.body, "big");
+  EXPECT_FALSE(outcome.sent);
+  EXPECT_LT(letters.given(), 4000U);
+  // The connection stands in the middle of a request.
+  EXPECT_EQ(call(upstream.url(), {}, "", {}, &letters).status, 413);
+  EXPECT_EQ(upstream.accepted(), 2);
+  TearDown();
+}
+
+TEST_F(UpstreamTest, EndsACallWhoseSourceFails) {
+  Letters letters(3, true);
+  ScriptedUpstream upstream([](int fd, int) { take_body(fd, 1U << 30U); });
+  auto outcome = call(upstream.url(), {}, "", {}, &letters);
+  ASSERT_TRUE(outcome.failure);
+  EXPECT_EQ(outcome.failure->code, core::Errc::kInternal);
+  EXPECT_EQ(outcome.failure->message, "the disk is gone");
+}
+
+TEST_F(UpstreamTest, S4_EndsACallWhoseUpstreamTakesNothingOfALongBody) {
+  Letters letters(4000);
+  std::promise<void> over;
+  ScriptedUpstream upstream([&](int fd, int) {
+    ScriptedUpstream::take_request(fd);
+    over.get_future().wait();
+  });
+  Timeouts timeouts;
+  timeouts.gap = 200ms;
+  auto outcome = call(upstream.url(), timeouts, "", {}, &letters);
+  over.set_value();
+  ASSERT_TRUE(outcome.failure);
+  EXPECT_EQ(outcome.failure->code, core::Errc::kTimeout);
+  EXPECT_EQ(outcome.failure->limit, TimeLimit::kGap);
+}
+
+TEST_F(Loopback, ReadsABodyPieceByPieceInEachFraming) {
+  start([](Exchange& exchange) -> awaitable<void> {
+    std::string body;
+    std::size_t pieces = 0;
+    for (;; ++pieces) {
+      auto piece = co_await exchange.read_body_piece(300'000);
+      if (!piece) {
+        co_await exchange.answer(piece.error().code == core::Errc::kTooLarge ? 413 : 400, {}, piece.error().message);
+        co_return;
+      }
+      if (piece->empty()) break;
+      body += *piece;
+    }
+    std::string text = std::to_string(body.size()) + ":" + body.substr(0, 10) + ":" + std::to_string(pieces > 1);
+    co_await exchange.answer(200, {}, text);
+  });
+  RawClient client(port());
+  const std::string long_text(200'000, 'x');
+  // All on one connection: each body is read to its end and not beyond.
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+  EXPECT_NE(client.read_until("5:hello:0").find("200 OK"), std::string::npos);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_NE(client.read_until("0::0").find("200 OK"), std::string::npos);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + long_text);
+  EXPECT_NE(client.read_until("200000:xxxxxxxxxx:1").find("200 OK"), std::string::npos);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n");
+  EXPECT_NE(client.read_until("6:hello!:").find("200 OK"), std::string::npos);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300001\r\n\r\n");
+  EXPECT_NE(client.read_all().find("413"), std::string::npos);
 }
 
 TEST_F(UpstreamTest, S6_TellsEachFailureApart) {

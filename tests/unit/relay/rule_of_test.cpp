@@ -117,4 +117,25 @@ TEST(RuleOf, B1_BrokenOffInTheMiddleCostsWhatCame) {
   }
 }
 
+TEST(RuleOf, B1_PicturesWithoutUsageCountAsMany) {
+  auto end = ended(End::kFinished);
+  end.output_seen = true;
+  end.unreported = usage(2, 0);
+  EXPECT_FALSE(needs_estimate(end));
+  expect(end, 2, 0, "counted");
+  end.usage = usage(0, 4160);
+  expect(end, 2, 4160, "upstream");
+  end.usage = usage(50, 4160);
+  expect(end, 50, 4160, "upstream");
+}
+
+TEST(RuleOf, B1_PicturesThatBrokeOffCostWhatCame) {
+  auto end = ended(End::kUpstreamReset);
+  end.output_seen = true;
+  end.counted_output = 100;
+  end.unreported = usage(2, 0);
+  EXPECT_TRUE(needs_estimate(end));
+  expect(end, kEstimate, 100, "counted");
+}
+
 }  // namespace tollgate::relay

@@ -1,0 +1,12 @@
+// JSON values as the compatible product prints them when it counts them: map[k:v], [a b], true. Private to this folder.
+#pragma once
+#include <simdjson.h>
+
+#include <string>
+
+namespace tollgate::dialect {
+
+// Strings as they are; members of objects in the order of their names.
+void append_go_text(const simdjson::dom::element& value, std::string& out);
+
+}  // namespace tollgate::dialect
