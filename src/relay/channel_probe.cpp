@@ -60,20 +60,6 @@ void judge_error_in_200(ProbeResult& result, std::string_view body, const core::
   fail(result, std::move(error), std::move(message));
 }
 
-// The list that an answer of the route is about; empty where its reader knows.
-std::string_view list_of(OpenAiRoute route) {
-  if (route == OpenAiRoute::kRerank || route == OpenAiRoute::kModerations) return "results";
-  return route == OpenAiRoute::kImages ? "data" : "";
-}
-
-bool has_list(std::string_view body, std::string_view name) {
-  boost::system::error_code ec;
-  auto value = boost::json::parse(boost::json::string_view(body.data(), body.size()), ec);
-  if (ec || !value.is_object()) return false;
-  const auto* list = value.get_object().if_contains(boost::json::string_view(name.data(), name.size()));
-  return list && list->is_array() && !list->get_array().empty();
-}
-
 void judge_plain(ProbeResult& result, const Probe& probe, std::string body, const core::SecretSet& secrets) {
   const auto size = body.size();
   body.append(kReadable, '\0');
@@ -82,9 +68,7 @@ void judge_plain(ProbeResult& result, const Probe& probe, std::string body, cons
   auto answer = dialect::read_openai_answer(probe.route, text);
   if (!answer.valid)
     return fail(result, dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON"));
-  const auto list = list_of(probe.route);
-  if (list.empty() ? answer.is_empty : !has_list(text, list))
-    return fail(result, dialect::bad_answer("empty_response", "the upstream's answer is empty"));
+  if (answer.is_empty) return fail(result, dialect::bad_answer("empty_response", "the upstream's answer is empty"));
   if (answer.usage) result.usage = *answer.usage;
 }
 
