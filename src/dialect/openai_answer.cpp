@@ -36,7 +36,7 @@ void read_rerank(const dom::object& object, OpenAiAnswer& answer) {
   if (!answer.usage && !answer.usage_refused) {
     dom::element tokens;
     if (object["meta"]["tokens"].get(tokens) == simdjson::SUCCESS && tokens.is_object())
-      answer.usage = read_openai_usage(simdjson::minify(tokens), &answer.usage_refused);
+      answer.usage = read_openai_usage(tokens, &answer.usage_refused);
     return;
   }
   if (answer.usage && answer.usage->total_tokens > 0) {

@@ -7,6 +7,7 @@
 #include "dialect/openai_answer.h"
 #include "dialect/openai_usage.h"
 #include "dialect/transcript.h"
+#include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
@@ -114,6 +115,23 @@ std::string with_usage(std::string_view body, const billing::Usage& usage) {
   return editor.text();
 }
 
+// Reading takes a millisecond for some hundred kilobytes: long answers (pictures, embeddings) are read by the computing
+// threads.
+net::awaitable<dialect::OpenAiAnswer> read_answer(Request& request, std::string_view text) {
+  constexpr std::size_t kReadHere = 256 * 1024;
+  if (text.size() > kReadHere) {
+    using Answer = std::shared_ptr<dialect::OpenAiAnswer>;
+    auto read = co_await net::suspend<Answer>([&](auto done) {
+      bool taken = request.relay.cpu_threads.submit([route = request.route, text, done] {
+        done(std::make_shared<dialect::OpenAiAnswer>(dialect::read_openai_answer(route, text)));
+      });
+      if (!taken) done(nullptr);
+    });
+    if (read) co_return std::move(*read);
+  }
+  co_return dialect::read_openai_answer(request.route, text);
+}
+
 net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::UpstreamCall& call, ClientSide& client) {
   auto body = co_await read_all(call, request.relay.settings.max_answer_bytes, client);
   client.cancel = nullptr;
@@ -137,7 +155,11 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   std::string_view text(body.text.data(), size);
   const bool transcript = is_transcript(request.route);
   const auto type = call.header("content-type").value_or("");
-  auto answer = transcript ? dialect::read_transcript(type, text) : dialect::read_openai_answer(request.route, text);
+  dialect::OpenAiAnswer answer;
+  if (transcript)
+    answer = dialect::read_transcript(type, text);
+  else
+    answer = co_await read_answer(request, text);
   if (!answer.valid) co_return dialect::bad_answer("bad_response_body", "the upstream's answer is not valid JSON");
   if (answer.is_error || answer.is_empty) request.attempts.back().billed = answer.usage;
   if (answer.is_error) {

@@ -36,12 +36,30 @@ std::optional<billing::Usage> unreported_usage(const Request& request) {
   return usage;
 }
 
-std::string order_text(const dialect::OpenAiRequest& request) {
-  if (!request.image) return {};
+std::string log_content(const dialect::OpenAiRequest& request, std::string of_charge) {
+  if (!request.image) return of_charge;
   const auto& image = *request.image;
   std::string text;
   if (!image.size.empty()) text = fmt::format("大小 {}, ", image.size);
-  return text + fmt::format("品质 {}, 生成数量 {}", image.quality == "hd" ? "hd" : "standard", image.n);
+  text += fmt::format("品质 {}, 生成数量 {}", image.quality == "hd" ? "hd" : "standard", image.n);
+  if (!of_charge.empty()) text += ", " + of_charge;
+  return text;
+}
+
+std::string_view format_name(OpenAiRoute route) {
+  switch (route) {
+    case OpenAiRoute::kChatCompletions:
+    case OpenAiRoute::kCompletions:
+    case OpenAiRoute::kModerations: break;
+    case OpenAiRoute::kEmbeddings: return "embedding";
+    case OpenAiRoute::kImages:
+    case OpenAiRoute::kImageEdits: return "openai_image";
+    case OpenAiRoute::kSpeech:
+    case OpenAiRoute::kTranscriptions:
+    case OpenAiRoute::kTranslations: return "openai_audio";
+    case OpenAiRoute::kRerank: return "rerank";
+  }
+  return "OpenAI Compatible";
 }
 
 bool answers_text(OpenAiRoute route) {

@@ -134,7 +134,7 @@ std::string other_json(const Request& request, const EndOfRequest& end, const Bi
   append_admin_info(out += ",\"admin_info\":", request);
   if (billed.settled_by == "counted" && end.whole) out += ",\"local_count_tokens\":true";
   core::append_json_string(out += "},\"request_path\":", request.exchange.head().path);
-  out += ",\"request_conversion\":[\"OpenAI Compatible\"]";
+  out.append(",\"request_conversion\":[\"").append(format_name(request.route)).append("\"]");
   if (!request.price.free) out += ",\"billing_source\":\"wallet\"";
   if (end.usage_refused) out += ",\"usage_refused\":true";
   if (end.content_filtered) out += ",\"reject_reason\":\"openai_finish_reason=content_filter\"";
@@ -193,11 +193,10 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   record.log.prompt_tokens = charge.prompt_tokens;
   record.log.completion_tokens = charge.completion_tokens;
   record.log.is_stream = request.answered_as_stream;
-  if (!write_log) return record;
-  record.log.content = order_text(request.openai);
-  if (!record.log.content.empty() && !charge.content.empty()) record.log.content += ", ";
-  record.log.content += charge.content;
-  record.log.other = other_json(request, end, billed, charge);
+  if (write_log) {
+    record.log.content = log_content(request.openai, std::move(charge.content));
+    record.log.other = other_json(request, end, billed, charge);
+  }
   return record;
 }
 

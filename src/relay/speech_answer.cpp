@@ -94,6 +94,10 @@ net::awaitable<std::optional<RelayError>> SpeechRelay::run() {
     if (!got) failure = got.error();
     if (!got || got->empty()) break;
     audio_.add(*got);
+    if (static_cast<std::size_t>(audio_.bytes()) > request_.relay.settings.max_answer_bytes) {
+      failure = net::Failure{core::Errc::kTooLarge, net::TimeLimit::kNone, "the answer is too long"};
+      break;
+    }
     if (!client_.gone()) {
       co_await pass_on(*got);
       co_await note_for_recovery();

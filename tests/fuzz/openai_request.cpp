@@ -15,6 +15,10 @@ namespace {
 
 using dialect::OpenAiRoute;
 
+bool writes_text(OpenAiRoute route) {
+  return route == OpenAiRoute::kChatCompletions || route == OpenAiRoute::kCompletions;
+}
+
 // Boost.JSON takes the last of two members of a name. It refuses some of what RFC 8259 allows: then nothing is
 // compared.
 void check_against_boost(OpenAiRoute route, std::string_view body, const dialect::OpenAiRequest& request) {
@@ -27,7 +31,7 @@ void check_against_boost(OpenAiRoute route, std::string_view body, const dialect
   const auto* model = object.if_contains("model");
   FUZZ_CHECK(request.model == (model && model->is_string() ? std::string_view(model->get_string()) : ""));
   // What breaks a rule is refused before its figures are used.
-  if (route == OpenAiRoute::kEmbeddings || !request.broken_rule.empty()) return;
+  if (!writes_text(route) || !request.broken_rule.empty()) return;
   for (auto name : {"max_tokens", "max_completion_tokens"})
     if (const auto* most = object.if_contains(name); most && most->is_int64())
       FUZZ_CHECK(request.max_output_tokens >= most->get_int64());
@@ -57,8 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string padded(fuzz::text(data, size));
   padded.resize(size + 64);
   const std::string_view came(padded.data(), size);
-  for (auto route : {dialect::OpenAiRoute::kChatCompletions, dialect::OpenAiRoute::kCompletions,
-                     dialect::OpenAiRoute::kEmbeddings}) {
+  for (auto route : {OpenAiRoute::kChatCompletions, OpenAiRoute::kCompletions, OpenAiRoute::kEmbeddings,
+                     OpenAiRoute::kModerations, OpenAiRoute::kImages, OpenAiRoute::kSpeech, OpenAiRoute::kRerank}) {
     auto request = dialect::read_openai_request(route, came);
     if (!request) {
       FUZZ_CHECK(!request.error().message.empty());
@@ -74,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto parts = dialect::visit_prompt(route, body, [&](std::string_view text) { bytes += text.size(); });
     // Schemas are printed in another form, "map[]" for "{}", that may be longer.
     FUZZ_CHECK(bytes <= 3 * size && parts.images >= 0 && parts.extra_tokens >= 0);
-    if (route != OpenAiRoute::kEmbeddings) FUZZ_CHECK(parts.extra_tokens >= 3);
+    if (writes_text(route)) FUZZ_CHECK(parts.extra_tokens >= 3);
 
     core::JsonEditor untouched(body);
     dialect::patch_openai_request(*request, {}, untouched, body);
@@ -97,7 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FUZZ_CHECK(again && again->model == "up\"stream" && !again->filtered_members);
     if (!request->model.empty())  // without one it goes no further than the gate
       FUZZ_CHECK(again->stream == request->stream && again->max_output_tokens == request->max_output_tokens);
-    if (request->stream) FUZZ_CHECK(again->include_usage == dialect::IncludeUsage::kTrue);
+    if (writes_text(route) && request->stream) FUZZ_CHECK(again->include_usage == dialect::IncludeUsage::kTrue);
   }
   return 0;
 }

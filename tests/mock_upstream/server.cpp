@@ -355,7 +355,8 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
   key.push_back(static_cast<char>('0' + static_cast<int>(asked.kind)));
   key.push_back(
       static_cast<char>('0' + (asked.stream ? 1 : 0) + (asked.include_usage ? 2 : 0) + (asked.base64 ? 4 : 0)));
-  key += std::to_string(asked.inputs) + '\n' + std::to_string(asked.n) + '\n' + asked.audio_format + (asked.edits ? "\nedits" : "");
+  key += std::to_string(asked.inputs) + '\n' + std::to_string(asked.n) + '\n' + asked.audio_format +
+         (asked.edits ? "\nedits" : "");
   if (auto found = cache_.find(key); found != cache_.end()) return found->second;
 
   Scenario scenario;

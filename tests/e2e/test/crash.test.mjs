@@ -15,7 +15,7 @@ describe("crash", { timeout: 180_000 }, () => {
     mock = await startMock();
     gateway = await startGateway({ dir });
     const admin = await Account.setup(gateway.url);
-    await admin.channel({ base_url: mock.url, models: model });
+    await admin.channel({ base_url: mock.url, models: `${model},gpt-image-1,tts-1` });
     ({ key } = await admin.token());
     initial = await admin.balance();
   });
@@ -60,6 +60,47 @@ describe("crash", { timeout: 180_000 }, () => {
       }
     });
   }
+
+  it("B9 kill -9 as the client reads the last event of a picture: charged exactly once", async () => {
+    let killed;
+    const body = { model: "gpt-image-1", stream: true, prompt: "[[mock chunks=2 usage=1000:4160 image_tokens=800]]" };
+    const answer = await post(`${gateway.url}/v1/images/generations`, key, body, {
+      onData: (read) => {
+        if (!killed && read.includes("image_generation.completed")) killed = gateway.kill();
+      },
+    });
+    assert.ok(killed, "the picture did not come");
+    await killed;
+    const row = await (await restart()).row(answer.headers["x-oneapi-request-id"]);
+    assert.deepEqual([row.rows, row.quota], [1, 87_700]);
+  });
+
+  it("B9 kill -9 as the client has the whole audio: charged exactly once", async () => {
+    const input = "[[mock audio_ms=7200]]".padEnd(120, "x");
+    const answer = await post(`${gateway.url}/v1/audio/speech`, key, { model: "tts-1", input });
+    assert.ok(answer.ended);
+    await gateway.kill();
+    const row = await (await restart()).row(answer.headers["x-oneapi-request-id"]);
+    assert.deepEqual([row.rows, row.quota, row.completion_tokens], [1, 900, 133]);
+  });
+
+  it("B1 kill -9 in the middle of audio: what came is charged after the restart", async () => {
+    const input = "[[mock audio_ms=240000 chunks=1000 delay_ms=10]]".padEnd(120, "x");
+    let killed;
+    const begun = Date.now();
+    const answer = await post(`${gateway.url}/v1/audio/speech`, key, { model: "tts-1", input }, {
+      onData: () => {
+        if (!killed && Date.now() - begun > 2600) killed = gateway.kill();
+      },
+    });
+    assert.ok(killed, "the audio ended before it could be cut");
+    await killed;
+    const row = await (await restart()).row(answer.headers["x-oneapi-request-id"]);
+    const other = JSON.parse(row.other);
+    assert.deepEqual([row.rows, row.prompt_tokens, row.quota], [1, 120, 900]);
+    assert.ok(row.completion_tokens > 0 && row.completion_tokens < 4000, `${row.completion_tokens}`);
+    assert.deepEqual([other.recovered, other.settled_by, other.end], [true, "counted", "gateway_shutdown"]);
+  });
 
   it("B9 kill -9 among twenty streams: each answer that was read is charged once, the rest adds up", async () => {
     let killed;

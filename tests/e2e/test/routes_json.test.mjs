@@ -2,11 +2,12 @@
 // what each ending costs; every charge is computed apart from the gateway.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import net from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { eventually, startAll } from "../lib/gateway.mjs";
+import { Account, eventually, rootName, rootPassword, startAll, startGateway, startMock } from "../lib/gateway.mjs";
 import { quota, weigh } from "../lib/price.mjs";
-import { root } from "../lib/process.mjs";
+import { removeDir, root, tempDir } from "../lib/process.mjs";
 import { RawClient, payloads, post } from "../lib/raw.mjs";
 
 const audioFiles = join(root, "tests/unit/core/audio"); // each plays 2.6 s
@@ -89,6 +90,7 @@ describe("JSON routes", { timeout: 240_000 }, () => {
       assert.equal(content, "大小 1024x1792, 品质 hd, 生成数量 2");
       assert.equal(other.model_price, 0.24);
       assert.equal(other.request_path, "/v1/images/generations");
+      assert.deepEqual(other.request_conversion, ["openai_image"]);
       assert.equal(is_stream, false);
     });
 
@@ -105,6 +107,38 @@ describe("JSON routes", { timeout: 240_000 }, () => {
     it("B9 without usage a picture counts as a token", async () => {
       const answer = await ask("images/generations", { model: "dall-e-2", prompt: "[[mock usage=none]]", n: 3 });
       await row(answer, { prompt: 3, price: 113, rule: "counted" });
+    });
+
+    it("B1 the client leaves before the pictures come: the price of the call", async () => {
+      const before = await all.mock.requests();
+      const { key: own, id } = await all.admin.token({ name: "left pictures" });
+      const body = { model: "dall-e-3", prompt: "a cube [[mock stall_head]]", n: 1 };
+      const client = new RawClient(url("images/generations"), own, body);
+      await eventually(async () => (await all.mock.requests()).length > before.length, "the upstream has it");
+      await client.cut();
+      const found = await eventually(
+        async () => (await all.admin.consumeRows()).find((each) => each.token_id === id),
+        "the row",
+      );
+      assert.equal(found.quota, 20_000);
+      assert.equal(JSON.parse(found.other).settled_by, "prompt");
+    });
+
+    it("a large answer is read whole", async () => {
+      const answer = await ask("images/generations", {
+        model: "gpt-image-1",
+        prompt: "[[mock size=3000000 usage=10:4160]]",
+        n: 2,
+      });
+      assert.equal(JSON.parse(answer.body).data[1].b64_json.length, 4_000_000);
+      await row(answer, { prompt: 10, completion: 4160, price: 83_225 });
+    });
+
+    it("a stream that the upstream does not make arrives as it is", async () => {
+      const body = { model: "gpt-image-1", prompt: "[[mock json_on_stream usage=10:4160]]", stream: true };
+      const answer = await ask("images/generations", body);
+      assert.equal(JSON.parse(answer.body).data.length, 1);
+      assert.equal((await row(answer, { prompt: 10, completion: 4160, price: 83_225 })).is_stream, false);
     });
 
     it("a reservation that the balance does not hold is refused with its amount", async () => {
@@ -184,6 +218,18 @@ describe("JSON routes", { timeout: 240_000 }, () => {
       );
     });
 
+    it("the reservation is that of the characters, 500 tokens at least", async () => {
+      const refused = async (remain_quota, length) => {
+        const token = await all.admin.token({ unlimited_quota: false, remain_quota });
+        const body = { model: "tts-1", input: "é".repeat(length) };
+        const answer = await post(url("audio/speech"), token.key, body);
+        assert.equal(answer.status, 403);
+        return JSON.parse(answer.body).error.message;
+      };
+      assert.match(await refused(3_749, 120), /need quota: ＄0\.007500/);
+      assert.match(await refused(4_499, 600), /need quota: ＄0\.009000/);
+    });
+
     for (const [format, type] of [
       ["mp3", "audio/mpeg"],
       ["opus", "audio/ogg"],
@@ -240,6 +286,37 @@ describe("JSON routes", { timeout: 240_000 }, () => {
       assert.deepEqual([other.settled_by, other.end], ["counted", "client_gone"]);
     });
 
+    /** A channel that reads on after its client left, for a model of its own. */
+    const drains = async (model) => {
+      const setting = JSON.stringify({ tg: { on_disconnect: "drain" } });
+      await all.admin.channel({ name: model, base_url: all.mock.url, models: model, setting });
+      return model;
+    };
+    it("B1 B3 the client leaves and the channel drains: the whole audio is measured", async () => {
+      const model = await drains("voice-2");
+      const input = spoken("audio_ms=7200 chunks=30 delay_ms=10", 100);
+      const client = new RawClient(url("audio/speech"), key, { model, input });
+      await client.until((c) => c.text.length > 2000, "audio");
+      await client.cut();
+      const price = Math.round((100 + 133) * 37.5);
+      await row(client, { prompt: 100, completion: 133, price, rule: "counted", end: "client_gone" });
+    });
+
+    it("B1 the client leaves before the first byte: the characters", async () => {
+      const input = spoken("stall_head", 100);
+      const before = await all.mock.requests();
+      const { key: own, id } = await all.admin.token({ name: "left early" });
+      const client = new RawClient(url("audio/speech"), own, { model: "tts-1", input });
+      await eventually(async () => (await all.mock.requests()).length > before.length, "the upstream has it");
+      await client.cut();
+      const found = await eventually(
+        async () => (await all.admin.consumeRows()).find((each) => each.token_id === id),
+        "the row",
+      );
+      assert.deepEqual([found.prompt_tokens, found.completion_tokens, found.quota], [100, 0, 750]);
+      assert.equal(JSON.parse(found.other).settled_by, "prompt");
+    });
+
     it("S1 an upstream that breaks off: so does the answer, no byte is added, what came is charged", async () => {
       const input = spoken("audio_ms=4800 chunks=10 cut_after=5", 100);
       const answer = await ask("audio/speech", { model: "tts-1", input });
@@ -268,6 +345,20 @@ describe("JSON routes", { timeout: 240_000 }, () => {
         end: "idle_timeout",
       });
       assert.equal(found.other.time_limit, "gap");
+    });
+
+    it("S1 a client of HTTP/1.0, to which the end of the connection is the end of the answer, sees a reset", async () => {
+      // The reset comes a second behind the audio: together with data Node takes it for an end.
+      const body = JSON.stringify({ model: "voice-1", input: spoken("audio_ms=2400 chunks=2 stall_after=1", 60) });
+      const socket = net.connect({ host: "127.0.0.1", port: all.gateway.port });
+      const failed = new Promise((done) => socket.once("error", done).once("end", () => done(undefined)));
+      let text = "";
+      socket.on("data", (part) => (text += part.toString("latin1")));
+      socket.write(
+        `POST /v1/audio/speech HTTP/1.0\r\nHost: x\r\nContent-Type: application/json\r\n` +
+          `Authorization: Bearer ${key}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      assert.equal((await failed)?.code, "ECONNRESET", text.slice(0, 1000));
     });
 
     it("S5 a client that takes nothing holds the upstream back", async () => {
@@ -412,6 +503,23 @@ describe("JSON routes", { timeout: 240_000 }, () => {
     }
   });
 
+  it("bodies that break a rule are 500 where the option says so", async () => {
+    await all.admin.option("tg.validation_status", "500");
+    try {
+      for (const [path, body] of [
+        ["moderations", {}],
+        ["images/generations", { prompt: "x" }],
+        ["audio/speech", { input: "x" }],
+        ["rerank", { model: "rank-1", query: "x", documents: [] }],
+      ]) {
+        const answer = await ask(path, body);
+        assert.deepEqual([answer.status, JSON.parse(answer.body).error.code], [500, "invalid_request"], path);
+      }
+    } finally {
+      await all.admin.option("tg.validation_status", "400");
+    }
+  });
+
   it("other content types are refused", async () => {
     const response = await fetch(url("rerank"), {
       method: "POST",
@@ -437,5 +545,52 @@ describe("JSON routes", { timeout: 240_000 }, () => {
     }, "forty rows");
     const sum = rows.reduce((total, { quota: units }) => total + units, 0);
     assert.equal(balance - (await all.admin.balance()), sum);
+  });
+});
+
+describe("speech at its bounds", { timeout: 120_000 }, () => {
+  const env = { TOLLGATE_MAX_ANSWER_MB: "1", TOLLGATE_DRAIN_TIMEOUT: "1s" };
+  let dir, mock, gateway, admin, key;
+  before(async () => {
+    dir = tempDir("speech");
+    mock = await startMock();
+    gateway = await startGateway({ dir, env });
+    admin = await Account.setup(gateway.url);
+    await admin.channel({ base_url: mock.url, models: "tts-1" });
+    ({ key } = await admin.token());
+  });
+  after(async () => {
+    await gateway?.stop();
+    await mock?.stop();
+    if (dir) removeDir(dir);
+  });
+  const speech = () => `${gateway.url}/v1/audio/speech`;
+
+  it("an answer without end is broken off and charged for what came", async () => {
+    const input = "[[mock audio_ms=60000 chunks=60]]".padEnd(60, "x"); // 2.88 MB
+    const answer = await post(speech(), key, { model: "tts-1", input, response_format: "pcm" });
+    assert.equal(answer.ended, false);
+    assert.ok(answer.body.length <= 1 << 20);
+    const row = await admin.row(answer.headers["x-oneapi-request-id"]);
+    assert.equal(row.quota, 450);
+    assert.ok(row.completion_tokens >= 350 && row.completion_tokens < 1000, `${row.completion_tokens}`);
+    assert.equal(JSON.parse(row.other).end, "upstream_reset");
+  });
+
+  it("B1 S6 SIGTERM and the drain time is over: broken off, what came is charged", async () => {
+    const input = "[[mock audio_ms=240000 chunks=1000 delay_ms=20]]".padEnd(60, "x");
+    const client = new RawClient(speech(), key, { model: "tts-1", input });
+    await client.until((c) => c.text.length > 2000, "audio");
+    await gateway.stop();
+    await client.closed;
+    assert.doesNotMatch(client.text, /error|\r\n0\r\n\r\n$/);
+    gateway = await startGateway({ dir, env });
+    admin = await Account.login(gateway.url, rootName, rootPassword);
+    const row = await admin.row(client.requestId);
+    assert.equal(row.rows, 1);
+    assert.deepEqual([row.prompt_tokens, row.quota], [60, 450]);
+    assert.ok(row.completion_tokens > 0 && row.completion_tokens < 4000, `${row.completion_tokens}`);
+    const other = JSON.parse(row.other);
+    assert.deepEqual([other.settled_by, other.end], ["counted", "gateway_shutdown"]);
   });
 });

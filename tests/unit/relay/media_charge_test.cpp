@@ -40,9 +40,9 @@ TEST(MediaCharge, PicturesMultiplyThePriceOfACall) {
 }
 
 TEST(MediaCharge, TheLogRowSaysWhatWasOrdered) {
-  EXPECT_EQ(order_text(pictures("dall-e-3", {"1024x1792", "hd", 2})), "大小 1024x1792, 品质 hd, 生成数量 2");
-  EXPECT_EQ(order_text(pictures("gpt-image-1", {"", "high", 1})), "品质 standard, 生成数量 1");
-  EXPECT_EQ(order_text({}), "");
+  EXPECT_EQ(log_content(pictures("dall-e-3", {"1024x1792", "hd", 2}), ""), "大小 1024x1792, 品质 hd, 生成数量 2");
+  EXPECT_EQ(log_content(pictures("gpt-image-1", {"", "high", 1}), "more"), "品质 standard, 生成数量 1, more");
+  EXPECT_EQ(log_content({}, "of the charge"), "of the charge");
 }
 
 TEST(AnswerHeaders, OnlyAudioAndUntoldBytesPassAsBytes) {
