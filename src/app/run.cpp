@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "app/command_line.h"
+#include "app/monitoring.h"
 #include "app/node_health.h"
 #include "app/secrets.h"
 #include "app/version.h"
@@ -25,11 +26,6 @@
 #include "model/schema.h"
 #include "net/resolver.h"
 #include "net/worker.h"
-#include "notify/curl_transport.h"
-#include "notify/notifier.h"
-#include "relay/channel_balance.h"
-#include "relay/channel_sweeps.h"
-#include "relay/channel_test.h"
 #include "sql/transaction.h"
 
 namespace tollgate::app {
@@ -134,15 +130,6 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
   if (auto limit = megabytes("TOLLGATE_MEMORY_LIMIT_MB")) settings.limits.memory_bytes = limit;
   settings.limits.lag = config.duration("TOLLGATE_MAX_LOOP_LAG");
-  return settings;
-}
-
-relay::SweepSettings sweep_settings(const core::Config& config) {
-  relay::SweepSettings settings;
-  if (config.is_set("CHANNEL_TEST_FREQUENCY"))
-    settings.test_every = std::chrono::minutes(config.integer("CHANNEL_TEST_FREQUENCY"));
-  if (config.is_set("CHANNEL_UPDATE_FREQUENCY"))
-    settings.balance_every = std::chrono::minutes(config.integer("CHANNEL_UPDATE_FREQUENCY"));
   return settings;
 }
 
@@ -360,36 +347,9 @@ int serve(const core::Config& config) {
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
                      cpu_threads, clock);
 
-  // Users are told of low balances, the administrator of channels that went off or came back.
-  const bool verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
-  notify::CurlTransport transport(verify_tls);
-  notify::Notifier notifier(
-      {.limit = config.integer("NOTIFY_LIMIT_COUNT"),
-       .window = std::chrono::minutes(config.integer("NOTIFICATION_LIMIT_DURATION_MINUTE"))},
-      **pool, clock, [&snapshots] { return snapshots.get()->options; },
-      [&billing](core::UserId user, core::Quota column) { return billing->shown_user_balance(user, column); },
-      transport);
-  relay.low_balance = [&notifier](core::UserId user, core::Quota charge) { notifier.charged(user, charge); };
-  auto tell_status = [&notifier](core::ChannelId id, const std::string& name, int status, const std::string& reason) {
-    notifier.tell_root(notify::channel_status(id, name, status, reason));
-  };
-  channel_health.on_status(tell_status);
-
-  // Tests and balances of channels, asked for or by the clock.
-  const std::chrono::seconds polling_interval(config.integer("POLLING_INTERVAL"));
-  relay::OnWorker on_worker(worker_list);
-  relay::ChannelTester channel_tester(
-      {.verify_tls = verify_tls, .error_log = config.boolean("ERROR_LOG_ENABLED"), .pause = polling_interval},
-      on_worker, snapshots, channel_health, *billing, **pool, clock, [&snapshot_loop] { snapshot_loop.reload(); });
-  channel_tester.on_status(tell_status);
-  relay::ChannelBalances channel_balances(on_worker, snapshots, channel_health, **pool, clock, verify_tls,
-                                          polling_interval);
-  relay::ChannelSweeps channel_sweeps(
-      sweep_settings(config), snapshots, clock,
-      {.begin_tests = [&channel_tester] { channel_tester.test_all(); },
-       .tests_running = [&channel_tester] { return channel_tester.running(); },
-       .balances = [&channel_balances] { channel_balances.update_all(); },
-       .may_run = [master = config.text("NODE_TYPE") == "master"](std::string_view) { return master; }});
+  // Tests and balances of channels, notifications.
+  Monitoring monitoring(config, worker_list, snapshots, channel_health, *billing, **pool, clock,
+                        [&snapshot_loop] { snapshot_loop.reload(); });
 
   api::Services services{.db = **pool, .log_db = **pool, .clock = clock};
   services.settings.session_secrets = session_secrets;
@@ -419,18 +379,7 @@ int serve(const core::Config& config) {
   services.set_token_balance = [&billing](core::TokenId token, core::Quota wanted) {
     return billing->set_token_balance(token, wanted);
   };
-  services.test_channel = [&channel_tester](const api::ChannelTest& wanted) {
-    auto report = channel_tester.test(wanted.channel,
-                                      {.model = wanted.model, .endpoint = wanted.endpoint, .stream = wanted.stream});
-    return api::ChannelTestResult{.success = report.message.empty(),
-                                  .message = report.message,
-                                  .seconds = static_cast<double>(report.result.time.count()) / 1000};
-  };
-  services.test_all_channels = [&channel_tester, &notifier] {
-    return channel_tester.test_all([&notifier] { notifier.tell_root(notify::tests_done()); });
-  };
-  services.update_balance = [&channel_balances](core::ChannelId id) { return channel_balances.update(id); };
-  services.update_all_balances = [&channel_balances] { return channel_balances.update_all(); };
+  monitoring.connect(relay, channel_health, services);
   api::Api api(std::move(services));
 
   Health health;
@@ -468,9 +417,8 @@ int serve(const core::Config& config) {
   // Start.
   billing->start();
   snapshot_loop.start();
-  notifier.start();
   channel_health.start();
-  channel_sweeps.start();
+  monitoring.start();
   for (const auto& worker : workers) worker->start();
   // The token tables take some milliseconds to build: not in the first request that needs them.
   cpu_threads.submit([] {
@@ -487,11 +435,8 @@ int serve(const core::Config& config) {
   drain(server, relay, config);
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
-  on_worker.stop();
-  channel_sweeps.stop();
-  channel_tester.stop();
+  monitoring.stop();
   channel_health.stop();
-  notifier.stop();
   snapshot_loop.stop();
   api_threads.stop();
   sql_threads.stop();
