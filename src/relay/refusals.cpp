@@ -1,5 +1,7 @@
 #include "relay/refusals.h"
 
+#include <utility>
+
 namespace tollgate::relay {
 namespace {
 
