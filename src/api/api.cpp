@@ -6,9 +6,9 @@
 
 #include "api/database.h"
 #include "api/gate.h"
-#include "api/rate_limit.h"
 #include "api/routes.h"
 #include "core/log.h"
+#include "core/rate_limit.h"
 #include "model/option.h"
 
 namespace tollgate::api {
@@ -43,17 +43,18 @@ Response crashed() {
 }
 
 // Nothing when the request may pass.
-std::optional<Response> refused(RateLimiter& limiter, std::string_view name, std::string_view key,
-                                Settings::Limit limit, std::int64_t now) {
+std::optional<Response> refused(core::RateLimits& limits, std::string_view name, std::string_view key,
+                                Settings::Limit limit) {
   if (!limit.enabled) return std::nullopt;
-  const LimitAnswer answer = limiter.check(fmt::format("{}{}", name, key), limit.count, limit.seconds, now);
+  const auto answer =
+      limits.ask_and_wait(core::RateStep::kTake, fmt::format("{}{}", name, key), {limit.count, limit.seconds});
   if (answer.allowed) return std::nullopt;
   Response response = fail(429, fmt::format("rate limit {} reached: at most {} requests in {} seconds, retry in {} s",
-                                            name, limit.count, limit.seconds, answer.retry_after));
-  response.headers.emplace_back("Retry-After", std::to_string(answer.retry_after));
+                                            name, limit.count, limit.seconds, answer.reset));
+  response.headers.emplace_back("Retry-After", std::to_string(answer.reset));
   response.headers.emplace_back("X-RateLimit-Limit", std::to_string(limit.count));
   response.headers.emplace_back("X-RateLimit-Remaining", std::to_string(answer.remaining));
-  response.headers.emplace_back("X-RateLimit-Reset", std::to_string(answer.retry_after));
+  response.headers.emplace_back("X-RateLimit-Reset", std::to_string(answer.reset));
   return response;
 }
 
@@ -64,10 +65,17 @@ std::shared_ptr<const core::Options> options_of(const Services& services, sql::C
   return std::make_shared<const core::Options>(rows);
 }
 
-// Routes that read no cookie may be asked by pages of other sites.
-Response with_cors(const Request& request, Response response) {
-  if (!request.header("Origin").empty()) response.headers.emplace_back("Access-Control-Allow-Origin", "*");
-  return response;
+Context make_context(const Request& request, const Services& services, sql::Connection& db, std::string parameter) {
+  return {.request = request,
+          .services = services,
+          .options = options_of(services, db),
+          .db = db,
+          .session = {},
+          .user = {},
+          .api_key = {},
+          .language = language_of_header(request.header("Accept-Language")),
+          .parameter = std::move(parameter),
+          .query = Query(request.query)};
 }
 
 // A cookie for a session that a handler changed.
@@ -88,7 +96,7 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
-Api::Api(Services services) : services_(std::move(services)), limiter_(std::make_unique<RateLimiter>()) {
+Api::Api(Services services) : services_(std::move(services)) {
   if (services_.settings.session_secrets.empty()) throw std::logic_error("the management API needs a session secret");
 }
 
@@ -108,49 +116,57 @@ Response Api::handle(const Request& request) {
   }
 }
 
+SessionCaller Api::caller(const Request& request) {
+  try {
+    return find_caller(request);
+  } catch (const DatabaseError& error) {
+    core::log::error("session of {} {}: database: {}", request.method, request.path, error.what());
+    return {.refusal = fail(503, "database unavailable")};
+  } catch (const std::exception& error) {
+    core::log::error("session of {} {}: {}", request.method, request.path, error.what());
+    return {.refusal = crashed()};
+  }
+}
+
+SessionCaller Api::find_caller(const Request& request) {
+  auto lease = must(services_.db.lease());
+  Context context = make_context(request, services_, *lease, {});
+  load_session(context);
+  if (auto refused = authenticate(context, Access::kUser)) return {.refusal = std::move(*refused)};
+  return {.user = context.user.id, .by_access_token = context.user.by_access_token};
+}
+
 Response Api::dispatch(const Request& request) {
-  const std::int64_t now = services_.clock.unix_seconds();
   const Settings& settings = services_.settings;
   const bool exempt = request.loopback_peer && (request.path == "/api/status" || request.path == "/api/status/");
   if (!exempt)
-    if (auto answer = refused(*limiter_, "GA", request.client_ip, settings.global_limit, now)) return *answer;
+    if (auto answer = refused(services_.limits, "GA", request.client_ip, settings.global_limit)) return *answer;
 
   const RouteMatch match = find_route(request.method, request.path);
   if (!match.route) return unknown_route(request);
   const Route& route = *match.route;
   if (route.limit == Limit::kCritical)
-    if (auto answer = refused(*limiter_, "CT", request.client_ip, settings.critical_limit, now)) return *answer;
+    if (auto answer = refused(services_.limits, "CT", request.client_ip, settings.critical_limit)) return *answer;
 
   auto lease = services_.db.lease();
   if (!lease) {
     core::log::error("management API: no database connection: {}", lease.error().message);
     return fail(503, "database unavailable");
   }
-  Context context{.request = request,
-                  .services = services_,
-                  .options = options_of(services_, **lease),
-                  .db = **lease,
-                  .limiter = *limiter_,
-                  .session = {},
-                  .user = {},
-                  .api_key = {},
-                  .language = language_of_header(request.header("Accept-Language")),
-                  .parameter = match.parameter,
-                  .query = Query(request.query)};
+  Context context = make_context(request, services_, **lease, match.parameter);
   load_session(context);
   if (route.access == Access::kToken) {
-    if (auto answer = authenticate_api_key(context)) return with_cors(request, *answer);
+    if (auto answer = authenticate_api_key(context)) return *answer;
   } else if (route.access != Access::kNone) {
     if (auto answer = authenticate(context, route.access)) return *answer;
   }
   if (route.limit == Limit::kSearch) {
     const Settings::Limit limit{true, kSearchCount, kSearchSeconds};
-    if (auto answer = refused(*limiter_, "SR", fmt::format(":user:{}", context.user.id.value), limit, now))
+    if (auto answer = refused(services_.limits, "SR", fmt::format(":user:{}", context.user.id.value), limit))
       return *answer;
   }
 
   Response response = route.handler(context);
-  if (route.access == Access::kToken) return with_cors(request, std::move(response));
   if (context.session.changed && !write_session(context, response))
     return fail_key(context, "user.session_save_failed");
   return response;

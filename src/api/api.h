@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/option_table.h"
+#include "core/rate_limit.h"
 #include "core/result.h"
 #include "core/types.h"
 #include "sql/connection.h"
@@ -68,12 +69,20 @@ struct ChannelTestResult {
   double seconds = 0;   // 0 when the upstream was not called
 };
 
-// What the API needs from the rest of the program. Pools and clock must outlive the Api. Callbacks may be empty; they
-// run on the calling thread after the change is committed and must not throw.
+// Counts over the answers to requests of one affinity rule, group and key.
+struct AffinityUsage {
+  std::int64_t hit = 0, total = 0, window_seconds = 0;
+  std::int64_t prompt_tokens = 0, completion_tokens = 0, total_tokens = 0, cached_tokens = 0;
+  std::int64_t last_seen_at = 0;  // unix seconds
+};
+
+// What the API needs from the rest of the program. Pools, clock and limits must outlive the Api. Callbacks may be
+// empty; they run on the calling thread after the change is committed and must not throw.
 struct Services {
   sql::Pool& db;
   sql::Pool& log_db;  // may be the same pool
   const core::Clock& clock;
+  core::RateLimits& limits;  // counts by address and by user, shared with the other paths of the node
   Settings settings = {};
 
   // The options in force on this node. Empty: they are read from SQL at each request.
@@ -103,11 +112,22 @@ struct Services {
   std::function<core::Result<double>(core::ChannelId)> update_balance = {};
   std::function<bool()> update_all_balances = {};
 
+  // Keys of channel affinity on this node; without callbacks there are none. Dropping answers how many went.
+  std::function<void(const std::function<void(std::string_view)>&)> each_affinity_key = {};
+  std::function<std::size_t(const std::function<bool(std::string_view)>&)> drop_affinity_keys = {};
+  std::function<AffinityUsage(std::string_view rule, std::string_view group, std::string_view fingerprint)>
+      affinity_usage = {};
+
   // Built-in model names by channel type (GET /api/models); empty: none are known.
   std::function<std::vector<std::pair<int, std::vector<std::string>>>()> builtin_models = {};
 };
 
-class RateLimiter;
+// Who sent a request, by session cookie or access token.
+struct SessionCaller {
+  core::UserId user;  // none: refused with the answer below
+  bool by_access_token = false;
+  Response refusal;
+};
 
 class Api {
  public:
@@ -122,11 +142,14 @@ class Api {
   // Never throws; an internal fault is a 500 in the API's own shape.
   Response handle(const Request& request);
 
+  // The check of routes for users, for paths outside of this API that a session opens. Never throws.
+  SessionCaller caller(const Request& request);
+
  private:
   Response dispatch(const Request& request);
+  SessionCaller find_caller(const Request& request);
 
   Services services_;
-  std::unique_ptr<RateLimiter> limiter_;
 };
 
 }  // namespace tollgate::api

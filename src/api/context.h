@@ -59,7 +59,6 @@ struct Context {
   const Services& services;
   std::shared_ptr<const core::Options> options;
   sql::Connection& db;
-  RateLimiter& limiter;
   Session session;
   Identity user;
   std::optional<model::Token> api_key;  // of routes for holders of an API key

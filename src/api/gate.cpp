@@ -80,8 +80,8 @@ std::optional<Response> authenticate_api_key(Context& c) {
   c.api_key = must(model::find_token_by_key(c.db, text));
   if (!c.api_key) return fail(401, "无效的令牌");
   auto owner = must(model::find_user(c.db, c.api_key->user_id));
-  if (!owner) return fail(401, "无效的令牌");
-  if (owner->status == 2) return fail(403, "用户已被封禁");
+  if (!owner) return fail(500, "record not found");
+  if (owner->status != 1) return fail(403, "用户已被封禁");
   return std::nullopt;
 }
 

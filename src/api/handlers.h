@@ -81,6 +81,11 @@ Response list_options(Context& c);
 Response update_option(Context& c);
 Response reset_model_ratio(Context& c);
 
+// affinity.cpp
+Response affinity_cache(Context& c);
+Response clear_affinity_cache(Context& c);
+Response affinity_usage(Context& c);
+
 // logs.cpp
 Response list_logs(Context& c);
 Response list_own_logs(Context& c);

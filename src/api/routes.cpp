@@ -74,8 +74,12 @@ constexpr Route kRoutes[] = {
     {"PUT", "/api/option", kRoot, update_option},
     {"POST", "/api/option/rest_model_ratio", kRoot, reset_model_ratio},
 
+    {"GET", "/api/option/channel_affinity_cache", kRoot, affinity_cache},
+    {"DELETE", "/api/option/channel_affinity_cache", kRoot, clear_affinity_cache},
+
     // Logs
     {"GET", "/api/log", kAdmin, list_logs},
+    {"GET", "/api/log/channel_affinity_usage_cache", kAdmin, affinity_usage},
     {"GET", "/api/log/stat", kAdmin, log_stat},
     {"GET", "/api/log/search", kAdmin, retired},
     {"GET", "/api/log/self", kUser, list_own_logs},

@@ -18,7 +18,12 @@ bool is_bearer(std::string_view header) {
 }  // namespace
 
 Response token_usage(Context& c) {
-  if (!is_bearer(c.request.header("Authorization"))) return fail(401, "Invalid Bearer token");
+  std::string_view header = c.request.header("Authorization");
+  if (!is_bearer(header)) return fail(401, "Invalid Bearer token");
+  // The gate takes a channel behind the key, this route does not.
+  header.remove_prefix(header.find(' ') + 1);
+  if (header.starts_with("sk-")) header.remove_prefix(3);
+  if (header.find('-') != std::string_view::npos) return fail_key(c, "token.get_info_failed");
   const model::Token& key = *c.api_key;
   const core::Quota left =
       c.services.shown_token_balance ? c.services.shown_token_balance(key.id, key.remain_quota) : key.remain_quota;

@@ -116,6 +116,9 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.max_event_bytes = megabytes("STREAM_SCANNER_MAX_BUFFER_MB");
   settings.force_stream_option = config.boolean("FORCE_STREAM_OPTION");
   settings.count_tokens = config.boolean("CountToken");
+  settings.measure_media = config.boolean("GET_MEDIA_TOKEN");
+  settings.measure_not_stream = config.boolean("GET_MEDIA_TOKEN_NOT_STREAM");
+  settings.max_file_bytes = static_cast<std::size_t>(config.integer("MAX_FILE_DOWNLOAD_MB")) << 20U;
   settings.error_log = config.boolean("ERROR_LOG_ENABLED");
   if (config.text("TOLLGATE_UPSTREAM_AUTH_TEXT") == "pass") settings.auth_text = dialect::AuthText::kPass;
   settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
@@ -131,6 +134,10 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   if (auto limit = megabytes("TOLLGATE_MEMORY_LIMIT_MB")) settings.limits.memory_bytes = limit;
   settings.limits.lag = config.duration("TOLLGATE_MAX_LOOP_LAG");
   return settings;
+}
+
+api::Settings::Limit limit_of(const core::Config& config, const std::string& name) {
+  return {config.boolean(name + "_ENABLE"), config.integer(name), config.integer(name + "_DURATION")};
 }
 
 bool on_one_disk(const std::string& a, const std::string& b) {
@@ -344,24 +351,21 @@ int serve(const core::Config& config) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
+  core::MemoryRateLimits limits(clock);
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
-                     cpu_threads, clock);
+                     cpu_threads, limits, clock);
 
   // Tests and balances of channels, notifications.
   Monitoring monitoring(config, worker_list, snapshots, channel_health, *billing, **pool, clock,
                         [&snapshot_loop] { snapshot_loop.reload(); });
 
-  api::Services services{.db = **pool, .log_db = **pool, .clock = clock};
+  api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
   services.settings.session_secrets = session_secrets;
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
   services.settings.batch_update = config.boolean("BATCH_UPDATE_ENABLED");
-  services.settings.global_limit = {config.boolean("GLOBAL_API_RATE_LIMIT_ENABLE"),
-                                    config.integer("GLOBAL_API_RATE_LIMIT"),
-                                    config.integer("GLOBAL_API_RATE_LIMIT_DURATION")};
-  services.settings.critical_limit = {config.boolean("CRITICAL_RATE_LIMIT_ENABLE"),
-                                      config.integer("CRITICAL_RATE_LIMIT"),
-                                      config.integer("CRITICAL_RATE_LIMIT_DURATION")};
+  services.settings.global_limit = limit_of(config, "GLOBAL_API_RATE_LIMIT");
+  services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   services.channels_changed = [&snapshot_loop] { snapshot_loop.reload(); };
   services.options_changed = [&snapshot_loop] { snapshot_loop.reload(); };
@@ -380,6 +384,14 @@ int serve(const core::Config& config) {
     return billing->set_token_balance(token, wanted);
   };
   monitoring.connect(relay, channel_health, services);
+  services.each_affinity_key = [&relay](const auto& visit) { relay.affinity_channels->each_key(visit); };
+  services.drop_affinity_keys = [&relay](const auto& drops) { return relay.affinity_channels->erase_if(drops); };
+  services.affinity_usage = [&relay](std::string_view rule, std::string_view group, std::string_view fingerprint) {
+    auto sum = relay.affinity_usages.find(rule, group, fingerprint).value_or(relay::AffinityUsage{});
+    return api::AffinityUsage{
+        sum.hit,          sum.total,         sum.window_seconds, sum.prompt_tokens, sum.completion_tokens,
+        sum.total_tokens, sum.cached_tokens, sum.last_seen_at};
+  };
   api::Api api(std::move(services));
 
   Health health;
@@ -411,10 +423,16 @@ int serve(const core::Config& config) {
                     .money = billing->health(),
                     .alive = alive});
   };
-  web = std::make_unique<Web>(relay, api, api_threads, std::move(health), config.text("TOLLGATE_ADMIN_TOKEN"),
-                              reported_version(config));
+  web = std::make_unique<Web>(relay, api, api_threads, limits, clock, std::move(health),
+                              WebSettings{.admin_token = config.text("TOLLGATE_ADMIN_TOKEN"),
+                                          .version = reported_version(config),
+                                          .api_limit = limit_of(config, "GLOBAL_API_RATE_LIMIT"),
+                                          .page_limit = limit_of(config, "GLOBAL_WEB_RATE_LIMIT")});
+
+  relay.session_check = [&web](net::Exchange& exchange) { return web->session_user(exchange); };
 
   // Start.
+  relay.load.start(data_dir);
   billing->start();
   snapshot_loop.start();
   channel_health.start();
@@ -437,6 +455,7 @@ int serve(const core::Config& config) {
   for (const auto& worker : workers) worker->join();
   monitoring.stop();
   channel_health.stop();
+  relay.load.stop();
   snapshot_loop.stop();
   api_threads.stop();
   sql_threads.stop();

@@ -1,48 +1,21 @@
 #include "app/web.h"
 
+#include <fmt/core.h>
 #include <openssl/crypto.h>
 
+#include "app/cross_origin.h"
+#include "app/unmatched.h"
 #include "core/json_text.h"
+#include "core/random.h"
+#include "core/request_id.h"
 #include "net/suspend.h"
+#include "relay/billing_info.h"
 
 namespace tollgate::app {
 namespace {
 
 constexpr std::size_t kApiBody = 4U << 20U;
 constexpr std::size_t kLoginBody = 16U << 10U;  // of routes that anybody may call
-
-constexpr std::string_view kPage = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Tollgate</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1rem;color:#1b1f24}
-code,pre{font:14px/1.5 ui-monospace,monospace;background:#f2f4f7;border-radius:4px;padding:.1rem .3rem}
-pre{padding:.8rem;overflow-x:auto}h1{font-size:1.4rem}</style></head>
-<body><h1>Tollgate is running</h1>
-<p>This gateway answers the OpenAI API at <code>/v1</code> and its management API at <code>/api</code>.</p>
-<p>What to do next, each step with <code>curl</code> as README.md shows:</p>
-<ol><li>Make the administrator: <code>POST /api/setup</code></li>
-<li>Log in: <code>POST /api/user/login</code></li>
-<li>Add an upstream: <code>POST /api/channel/</code></li>
-<li>Make a key for clients: <code>POST /api/token/</code></li>
-<li>Use it:</li></ol>
-<pre>curl http://THIS-HOST/v1/chat/completions \
-  -H "Authorization: Bearer sk-…" -H "Content-Type: application/json" \
-  -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}'</pre>
-</body></html>
-)";
-
-net::awaitable<void> answer_text(net::Exchange& exchange, int status, std::string_view type, std::string_view body) {
-  net::Header headers[] = {{"Content-Type", type}};
-  co_await exchange.answer(status, headers, body);
-}
-
-net::awaitable<void> not_found(net::Exchange& exchange) {
-  const auto& head = exchange.head();
-  std::string body = "{\"error\":{\"message\":";
-  core::append_json_string(body, "Invalid URL (" + std::string(head.method) + " " + std::string(head.path) + ")");
-  body += ",\"type\":\"invalid_request_error\",\"param\":\"\",\"code\":\"\"}}";
-  co_await answer_text(exchange, 404, "application/json; charset=utf-8", body);
-}
 
 // Model names may hold a slash; nothing else that is looked up by a path may.
 bool may_hold_encoded_slash(std::string_view path) {
@@ -74,27 +47,18 @@ bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-}  // namespace
+constexpr std::string_view kTooMany = R"({"success":false,"message":"too many management requests at once"})";
 
-net::awaitable<void> Web::handle(net::Exchange& exchange) {
-  const auto& head = exchange.head();
-  if (head.encoded_slash && !may_hold_encoded_slash(head.path)) return refuse_encoded_slash(exchange);
-  if (relay::Relay::owns(head.method, head.path)) return relay_.handle(exchange);
-  if (api::Api::owns(head.path)) return handle_api(exchange);
-  return handle_other(exchange);
+// nullptr: all of the threads are busy and their queue is full.
+template <class T, class Work>
+net::awaitable<std::shared_ptr<T>> on_api_threads(core::ThreadPool& threads, Work work) {
+  auto answer = co_await net::suspend<std::shared_ptr<T>>([&](auto done) {
+    if (!threads.submit([work, done] { done(work()); })) done(nullptr);
+  });
+  co_return answer;
 }
 
-net::awaitable<void> Web::handle_api(net::Exchange& exchange) {
-  exchange.add_header("X-New-Api-Version", version_);
-  auto body = core::Result<std::string_view>(
-      core::error(core::Errc::kUnsupported, "the body must come without Content-Encoding"));
-  if (exchange.head().coding == net::ContentCoding::kNone)
-    body = co_await exchange.read_body(api_body_limit(exchange.head().path));
-  if (!body) {
-    std::string text = "{\"success\":false,\"message\":" + core::json_string(body.error().message) + "}";
-    co_await answer_text(exchange, status_of(body.error().code), "application/json; charset=utf-8", text);
-    co_return;
-  }
+std::shared_ptr<api::Request> api_request(net::Exchange& exchange) {
   auto request = std::make_shared<api::Request>();
   const auto& head = exchange.head();
   // HEAD is GET without the body.
@@ -106,27 +70,97 @@ net::awaitable<void> Web::handle_api(net::Exchange& exchange) {
     request->headers.emplace_back(header.name, header.value);
     forwarded = forwarded || net::equals_ignoring_case(header.name, "x-forwarded-for");
   }
-  request->body = *body;
   request->client_ip = exchange.client_ip();
   auto peer = net::to_text(exchange.peer());
   request->loopback_peer = !forwarded && (peer.starts_with("127.") || peer == "::1");
   if (auto scheme = exchange.header("x-forwarded-proto"); scheme && exchange.peer_is_trusted())
     request->https = scheme->starts_with("https");
+  return request;
+}
 
-  using Answer = std::shared_ptr<api::Response>;
-  auto response = co_await net::suspend<Answer>([&](auto done) {
-    bool taken =
-        api_threads_.submit([this, request, done] { done(std::make_shared<api::Response>(api_.handle(*request))); });
-    if (!taken) done(nullptr);
-  });
+}  // namespace
+
+net::awaitable<void> Web::handle(net::Exchange& exchange) {
+  const auto& head = exchange.head();
+  const bool relayed = relay::Relay::owns(head.method, head.path);
+  if (!relayed) add_names(exchange);  // the relay has its own
+  if (head.encoded_slash && !may_hold_encoded_slash(head.path)) return refuse_encoded_slash(exchange);
+  if (is_cross_origin(head) && open_to_other_sites(head.path)) {
+    exchange.add_header("Access-Control-Allow-Origin", "*");
+    if (head.method == "OPTIONS") return answer_preflight(exchange);
+  }
+  if (relayed) return relay::is_billing_info(head.path) ? handle_billing_info(exchange) : relay_.handle(exchange);
+  if (api::Api::owns(head.path)) return handle_api(exchange);
+  return handle_other(exchange);
+}
+
+void Web::add_names(net::Exchange& exchange) {
+  thread_local core::FastRandom random;
+  exchange.add_header("X-New-Api-Version", settings_.version);
+  exchange.add_header("X-Oneapi-Request-Id", core::make_request_id(clock_.system(), random));
+}
+
+net::awaitable<bool> Web::within(net::Exchange& exchange, std::string_view mark, Limit limit) {
+  if (!limit.enabled) co_return true;
+  core::RateRule rule{limit.count, limit.seconds};
+  auto key = std::string(mark) + exchange.client_ip();
+  auto answer = co_await net::suspend<core::RateAnswer>(
+      [&](auto done) { limits_.ask(core::RateStep::kTake, key, rule, std::move(done)); });
+  if (answer.allowed) co_return true;
+  auto seconds = std::to_string(answer.reset);
+  auto count = std::to_string(limit.count);
+  net::Header headers[] = {{"Content-Type", "application/json; charset=utf-8"},
+                           {"Retry-After", seconds},
+                           {"X-RateLimit-Limit", count},
+                           {"X-RateLimit-Remaining", "0"},
+                           {"X-RateLimit-Reset", seconds}};
+  auto text = fmt::format("rate limit {} reached: at most {} requests in {} seconds, retry in {} s", mark, limit.count,
+                          limit.seconds, answer.reset);
+  co_await exchange.answer(429, headers,
+                           "{\"error\":{\"message\":" + core::json_string(text) +
+                               ",\"type\":\"new_api_error\",\"param\":\"\",\"code\":\"rate_limit_exceeded\"}}");
+  co_return false;
+}
+
+// It tells about money, so guessing keys there is held back as at the management API.
+net::awaitable<void> Web::handle_billing_info(net::Exchange& exchange) {
+  if (co_await within(exchange, "GA", settings_.api_limit)) co_await relay_.handle(exchange);
+}
+
+net::awaitable<void> Web::handle_api(net::Exchange& exchange) {
+  auto body = core::Result<std::string_view>(
+      core::error(core::Errc::kUnsupported, "the body must come without Content-Encoding"));
+  if (exchange.head().coding == net::ContentCoding::kNone)
+    body = co_await exchange.read_body(api_body_limit(exchange.head().path));
+  if (!body) {
+    std::string text = "{\"success\":false,\"message\":" + core::json_string(body.error().message) + "}";
+    co_await answer_text(exchange, status_of(body.error().code), "application/json; charset=utf-8", text);
+    co_return;
+  }
+  auto request = api_request(exchange);
+  request->body = *body;
+
+  auto response = co_await on_api_threads<api::Response>(
+      api_threads_, [this, request] { return std::make_shared<api::Response>(api_.handle(*request)); });
   if (!response) {
     net::Header headers[] = {{"Content-Type", "application/json; charset=utf-8"}, {"Retry-After", "1"}};
-    co_await exchange.answer(503, headers, "{\"success\":false,\"message\":\"too many management requests at once\"}");
+    co_await exchange.answer(503, headers, kTooMany);
     co_return;
   }
   std::vector<net::Header> headers;
   for (const auto& [name, value] : response->headers) headers.push_back({name, value});
   co_await exchange.answer(response->status, headers, response->body);
+}
+
+net::awaitable<relay::SessionUser> Web::session_user(net::Exchange& exchange) {
+  auto request = api_request(exchange);
+  auto caller = co_await on_api_threads<api::SessionCaller>(
+      api_threads_, [this, request] { return std::make_shared<api::SessionCaller>(api_.caller(*request)); });
+  if (!caller) co_return relay::SessionUser{.status = 503, .body = std::string(kTooMany)};
+  co_return relay::SessionUser{.id = caller->user,
+                               .by_access_token = caller->by_access_token,
+                               .status = caller->refusal.status,
+                               .body = caller->refusal.body};
 }
 
 net::awaitable<void> Web::handle_other(net::Exchange& exchange) {
@@ -142,25 +176,21 @@ net::awaitable<void> Web::handle_other(net::Exchange& exchange) {
                          trouble.empty() ? std::string_view("ok") : std::string_view(trouble));
     co_return;
   }
-  if (reads && head.path == "/-/health" && !admin_token_.empty()) {
+  if (reads && head.path == "/-/health" && !settings_.admin_token.empty()) {
     auto credential = exchange.header("authorization").value_or("");
-    if (credential.starts_with("Bearer ") && same(credential.substr(7), admin_token_)) {
+    if (credential.starts_with("Bearer ") && same(credential.substr(7), settings_.admin_token)) {
       co_await answer_text(exchange, 200, "application/json", health_.detail());
       co_return;
     }
   }
-  bool api_like = head.path.starts_with("/v1") || head.path.starts_with("/api") || head.path.starts_with("/assets") ||
-                  head.path.starts_with("/-/") || head.path == "/metrics";
-  if (!reads || api_like) {
-    exchange.add_header("X-New-Api-Version", version_);
-    co_await not_found(exchange);
-    co_return;
+  // Gateways of others add or drop a slash at the end.
+  if (head.path.size() > 1 && head.path.ends_with('/')) {
+    auto without = head.path.substr(0, head.path.size() - 1);
+    if (relay::Relay::owns(head.method, without)) co_return co_await redirect(exchange, without);
   }
-  exchange.add_header("Content-Security-Policy",
-                      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
-  exchange.add_header("X-Content-Type-Options", "nosniff");
-  exchange.add_header("Cache-Control", "no-cache");
-  co_await answer_text(exchange, 200, "text/html; charset=utf-8", kPage);
+  if (!co_await within(exchange, "GW", settings_.page_limit)) co_return;
+  if (!reads || is_for_programs(head.path)) co_return co_await answer_not_found(exchange);
+  co_await answer_page(exchange);
 }
 
 }  // namespace tollgate::app

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "api/api.h"
+#include "core/clock.h"
+#include "core/rate_limit.h"
 #include "core/thread_pool.h"
 #include "net/http_server.h"
 #include "relay/relay.h"
@@ -17,29 +19,47 @@ struct Health {
   std::function<std::string()> detail;  // JSON for operators
 };
 
+struct WebSettings {
+  std::string admin_token;
+  std::string version;
+  api::Settings::Limit api_limit;   // mark GA: by client address, shared with the management API
+  api::Settings::Limit page_limit;  // mark GW: by client address, of paths that no route has
+};
+
+// What is passed by reference outlives it.
 class Web {
  public:
-  Web(relay::Relay& relay, api::Api& api, core::ThreadPool& api_threads, Health health, std::string admin_token,
-      std::string version)
+  Web(relay::Relay& relay, api::Api& api, core::ThreadPool& api_threads, core::RateLimits& limits,
+      const core::Clock& clock, Health health, WebSettings settings)
       : relay_(relay),
         api_(api),
         api_threads_(api_threads),
+        limits_(limits),
+        clock_(clock),
         health_(std::move(health)),
-        admin_token_(std::move(admin_token)),
-        version_(std::move(version)) {}
+        settings_(std::move(settings)) {}
 
   net::awaitable<void> handle(net::Exchange& exchange);
+  // For the relay: who is logged in, as the management API sees it.
+  net::awaitable<relay::SessionUser> session_user(net::Exchange& exchange);
 
  private:
+  using Limit = api::Settings::Limit;
+
+  void add_names(net::Exchange& exchange);  // request id and version, in the answer's head
+  // Whether the client's address is within the limit; a refusal is answered.
+  net::awaitable<bool> within(net::Exchange& exchange, std::string_view mark, Limit limit);
+  net::awaitable<void> handle_billing_info(net::Exchange& exchange);
   net::awaitable<void> handle_api(net::Exchange& exchange);
   net::awaitable<void> handle_other(net::Exchange& exchange);
 
   relay::Relay& relay_;
   api::Api& api_;
   core::ThreadPool& api_threads_;
+  core::RateLimits& limits_;
+  const core::Clock& clock_;
   Health health_;
-  std::string admin_token_;
-  std::string version_;
+  WebSettings settings_;
 };
 
 }  // namespace tollgate::app

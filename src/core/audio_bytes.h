@@ -20,11 +20,15 @@ class AudioBytes {
   std::optional<std::uint64_t> big(std::uint64_t offset, std::size_t bytes);
   std::optional<std::uint64_t> little(std::uint64_t offset, std::size_t bytes);
 
+  // It was looked at more often than any honest file needs: what was found so far is worth nothing.
+  bool worn_out() const { return looks_ == 0; }
+
   static constexpr std::size_t kWindow = 16 * 1024;
 
  private:
   std::string_view memory_;
   std::uint64_t size_ = 0;
+  std::uint64_t looks_ = 60'000'000;  // half a second or so
   int descriptor_ = -1;
   std::unique_ptr<char[]> window_;
   std::uint64_t window_begin_ = 0;
@@ -35,9 +39,10 @@ class AudioBytes {
 std::optional<double> wav_seconds(AudioBytes& file);   // RIFF, RF64
 std::optional<double> aiff_seconds(AudioBytes& file);  // AIFF, AIFF-C
 std::optional<double> flac_seconds(AudioBytes& file, std::uint64_t begin);
-std::optional<double> ogg_seconds(AudioBytes& file);    // RFC 3533: Opus, Vorbis, FLAC, Speex
-std::optional<double> frame_seconds(AudioBytes& file);  // MPEG audio layers I to III, ADTS; behind ID3 tags
-std::optional<double> mp4_seconds(AudioBytes& file);    // ISO/IEC 14496-12, whole or in fragments
-std::optional<double> webm_seconds(AudioBytes& file);   // Matroska, also without its total
+std::optional<double> ogg_seconds(AudioBytes& file);  // RFC 3533: Opus, Vorbis, FLAC, Speex
+// MPEG audio layers I to III, ADTS.
+std::optional<double> frame_seconds(AudioBytes& file, std::uint64_t begin);
+std::optional<double> mp4_seconds(AudioBytes& file);   // ISO/IEC 14496-12, whole or in fragments
+std::optional<double> webm_seconds(AudioBytes& file);  // Matroska, also without its total
 
 }  // namespace tollgate::core

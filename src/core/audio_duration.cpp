@@ -41,7 +41,7 @@ std::optional<double> measure(AudioBytes& file) {
   if (file.starts_with(0, "\x1A\x45\xDF\xA3")) return webm_seconds(file);
   auto begin = behind_tags(file);
   if (file.starts_with(begin, "fLaC")) return flac_seconds(file, begin);
-  return frame_seconds(file);
+  return frame_seconds(file, begin);
 }
 
 Result<double> duration(std::string_view extension, AudioBytes file) {
@@ -50,7 +50,7 @@ Result<double> duration(std::string_view extension, AudioBytes file) {
   if (std::ranges::find(kExtensions, name) == std::end(kExtensions))
     return error(Errc::kUnsupported, "unsupported audio format: " + (name.empty() ? name : "." + name));
   auto seconds = measure(file);
-  if (!seconds || !(*seconds > 0) || *seconds > kMostSeconds)
+  if (file.worn_out() || !seconds || !(*seconds > 0) || *seconds > kMostSeconds)
     return error(Errc::kInvalid, "the file's audio cannot be read");
   return *seconds;
 }
@@ -63,7 +63,8 @@ AudioBytes::AudioBytes(int descriptor) : descriptor_(descriptor), window_(new ch
 }
 
 std::string_view AudioBytes::at(std::uint64_t offset, std::size_t count) {
-  if (offset >= size_) return {};
+  if (offset >= size_ || looks_ == 0) return {};
+  if (--looks_ == 0) size_ = 0;  // so that every loop over the file ends
   count = static_cast<std::size_t>(std::min<std::uint64_t>({count, size_ - offset, kWindow}));
   if (descriptor_ < 0) return memory_.substr(static_cast<std::size_t>(offset), count);
   if (offset < window_begin_ || offset + count > window_begin_ + window_size_) {

@@ -81,11 +81,11 @@ std::optional<Frame> sure_frame(AudioBytes& file, std::uint64_t at) {
 
 }  // namespace
 
-std::optional<double> frame_seconds(AudioBytes& file) {
+std::optional<double> frame_seconds(AudioBytes& file, std::uint64_t begin) {
   double seconds = 0;
   bool in_step = false;
   bool any = false;
-  for (std::uint64_t at = 0; at < file.size();) {
+  for (std::uint64_t at = begin; at < file.size();) {
     auto frame = in_step ? frame_at(file, at) : sure_frame(file, at);
     if (frame) {
       if (any || !is_table(file, at, *frame))

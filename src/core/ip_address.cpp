@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <string>
@@ -48,20 +49,15 @@ std::optional<IpBlock> parse_ip_block(std::string_view text) {
 
 IpAllowList::IpAllowList(std::string_view text) {
   while (!text.empty()) {
-    auto line_end = text.find('\n');
+    auto end = std::min(text.find_first_of(",\n"), text.size());
     std::string entry;
-    for (char c : text.substr(0, line_end))
-      if (c != ' ') entry.push_back(c);
-    std::string_view trimmed = entry;
-    while (!trimmed.empty() && (trimmed.front() == ',' || trimmed.front() == '\t' || trimmed.front() == '\r'))
-      trimmed.remove_prefix(1);
-    while (!trimmed.empty() && (trimmed.back() == ',' || trimmed.back() == '\t' || trimmed.back() == '\r'))
-      trimmed.remove_suffix(1);
-    if (!trimmed.empty()) {
+    for (char c : text.substr(0, end))
+      if (c != ' ' && c != '\t' && c != '\r') entry.push_back(c);
+    if (!entry.empty()) {
       restricts_ = true;
-      if (auto block = parse_ip_block(trimmed)) blocks_.push_back(*block);
+      if (auto block = parse_ip_block(entry)) blocks_.push_back(*block);
     }
-    text = line_end == std::string_view::npos ? std::string_view() : text.substr(line_end + 1);
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
 }
 

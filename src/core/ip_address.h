@@ -26,7 +26,7 @@ struct IpBlock {
 // An address or a CIDR block; nullopt for anything else.
 std::optional<IpBlock> parse_ip_block(std::string_view text);
 
-// The allow-list of an API key (column allow_ips): one entry a line, blanks and commas around it dropped. Entries that
+// The allow-list of an API key (column allow_ips): entries between line feeds or commas, blanks dropped. Entries that
 // are no address never match, so a list of only such entries admits nobody; a list without entries admits everybody.
 class IpAllowList {
  public:

@@ -3,157 +3,38 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/json_text.h"
+
 namespace tollgate::core {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-std::size_t skip_blanks(std::string_view text, std::size_t at) {
-  while (at < text.size() && is_blank(text[at])) ++at;
-  return at;
-}
-
-constexpr auto kNone = std::string_view::npos;
-
-// Behind the closing quote of the string that begins at `at`.
-std::size_t skip_string(std::string_view text, std::size_t at) {
-  ++at;
-  while (at < text.size()) {
-    const auto* quote = static_cast<const char*>(std::memchr(text.data() + at, '"', text.size() - at));
-    if (!quote) return kNone;
-    auto end = static_cast<std::size_t>(quote - text.data());
-    std::size_t slashes = 0;
-    while (end - slashes > at && text[end - slashes - 1] == '\\') ++slashes;
-    at = end + 1;
-    if (slashes % 2 == 0) return at;
-  }
-  return kNone;
-}
-
-// Behind the value that begins at `at`; containers are followed by their brackets only.
-std::size_t skip_value(std::string_view text, std::size_t at) {
-  if (at >= text.size()) return kNone;
-  if (text[at] == '"') return skip_string(text, at);
-  if (text[at] != '{' && text[at] != '[') {
-    auto begin = at;
-    while (at < text.size() && text[at] != ',' && text[at] != '}' && text[at] != ']' && !is_blank(text[at])) ++at;
-    return at == begin ? kNone : at;
-  }
-  std::size_t depth = 0;
-  while (at < text.size()) {
-    switch (text[at]) {
-      case '"':
-        at = skip_string(text, at);
-        if (at == kNone) return kNone;
-        continue;
-      case '{':
-      case '[': ++depth; break;
-      case '}':
-      case ']':
-        if (--depth == 0) return at + 1;
-        break;
-      default: break;
-    }
-    ++at;
-  }
-  return kNone;
-}
-
-int hex4(std::string_view text) {
-  if (text.size() < 4) return -1;
-  int value = 0;
-  for (char c : text.substr(0, 4)) {
-    int digit = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 }  // namespace
 
 std::optional<std::vector<JsonMember>> scan_object(std::string_view text, std::size_t at) {
-  at = skip_blanks(text, at);
-  if (at >= text.size() || text[at] != '{') return std::nullopt;
+  JsonSteps steps(text, at);
+  if (!steps.is_object()) return std::nullopt;
   std::vector<JsonMember> members;
-  at = skip_blanks(text, at + 1);
-  if (at < text.size() && text[at] == '}') return members;
-  for (;;) {
-    if (at >= text.size() || text[at] != '"') return std::nullopt;
-    JsonMember member;
-    member.key.begin = at;
-    at = skip_string(text, at);
-    if (at == kNone) return std::nullopt;
-    member.key.end = at;
-    at = skip_blanks(text, at);
-    if (at >= text.size() || text[at] != ':') return std::nullopt;
-    at = skip_blanks(text, at + 1);
-    member.value.begin = at;
-    at = skip_value(text, at);
-    if (at == kNone) return std::nullopt;
-    member.value.end = at;
-    members.push_back(member);
-    at = skip_blanks(text, at);
-    if (at >= text.size()) return std::nullopt;
-    if (text[at] == '}') return members;
-    if (text[at] != ',') return std::nullopt;
-    at = skip_blanks(text, at + 1);
-  }
+  for (JsonMember member; steps.next(member);) members.push_back(member);
+  if (!steps.complete()) return std::nullopt;
+  return members;
 }
 
 std::optional<std::vector<JsonSpan>> scan_array(std::string_view text, std::size_t at) {
-  at = skip_blanks(text, at);
-  if (at >= text.size() || text[at] != '[') return std::nullopt;
+  JsonSteps steps(text, at);
+  if (!steps.is_array()) return std::nullopt;
   std::vector<JsonSpan> elements;
-  at = skip_blanks(text, at + 1);
-  if (at < text.size() && text[at] == ']') return elements;
-  for (;;) {
-    JsonSpan span;
-    span.begin = at;
-    at = skip_value(text, at);
-    if (at == kNone) return std::nullopt;
-    span.end = at;
-    elements.push_back(span);
-    at = skip_blanks(text, at);
-    if (at >= text.size()) return std::nullopt;
-    if (text[at] == ']') return elements;
-    if (text[at] != ',') return std::nullopt;
-    at = skip_blanks(text, at + 1);
-  }
+  for (JsonMember element; steps.next(element);) elements.push_back(element.value);
+  if (!steps.complete()) return std::nullopt;
+  return elements;
 }
 
 bool json_string_equals(std::string_view quoted, std::string_view name) {
   if (quoted.size() < 2) return false;
   auto body = quoted.substr(1, quoted.size() - 2);
   if (body.find('\\') == std::string_view::npos) return body == name;
-  std::string plain;
-  for (std::size_t i = 0; i < body.size(); ++i) {
-    if (body[i] != '\\') {
-      plain.push_back(body[i]);
-      continue;
-    }
-    if (++i >= body.size()) return false;
-    switch (body[i]) {
-      case 'n': plain.push_back('\n'); break;
-      case 't': plain.push_back('\t'); break;
-      case 'r': plain.push_back('\r'); break;
-      case 'b': plain.push_back('\b'); break;
-      case 'f': plain.push_back('\f'); break;
-      case 'u': {
-        int code = hex4(body.substr(i + 1));
-        // Names that are looked for are ASCII: anything else differs whatever it is.
-        if (code < 0 || code > 0x7F) return false;
-        plain.push_back(static_cast<char>(code));
-        i += 4;
-        break;
-      }
-      default: plain.push_back(body[i]);
-    }
-  }
-  return plain == name;
+  return decode_json_string(quoted) == name;
 }
 
 namespace {
@@ -163,9 +44,9 @@ class Validator {
   Validator(std::string_view text, std::size_t max_depth) : text_(text), max_depth_(max_depth) {}
 
   bool run() {
-    at_ = skip_blanks(text_, 0);
+    at_ = skip_json_blanks(text_, 0);
     if (!value(0)) return false;
-    return skip_blanks(text_, at_) == text_.size();
+    return skip_json_blanks(text_, at_) == text_.size();
   }
 
  private:
@@ -210,7 +91,8 @@ class Validator {
         ++at_;
         if (at_ >= text_.size()) return false;
         if (text_[at_] == 'u') {
-          if (hex4(text_.substr(at_ + 1)) < 0) return false;
+          auto digits = text_.substr(at_ + 1, 4);
+          if (digits.size() < 4 || !std::all_of(digits.begin(), digits.end(), is_hex)) return false;
           at_ += 4;
         } else if (std::strchr("\"\\/bfnrt", text_[at_]) == nullptr || text_[at_] == '\0') {
           return false;
@@ -233,7 +115,7 @@ class Validator {
     }
   }
   bool container(std::size_t depth, char close, bool keyed) {
-    at_ = skip_blanks(text_, at_ + 1);
+    at_ = skip_json_blanks(text_, at_ + 1);
     if (at_ < text_.size() && text_[at_] == close) {
       ++at_;
       return true;
@@ -241,17 +123,17 @@ class Validator {
     for (;;) {
       if (keyed) {
         if (at_ >= text_.size() || text_[at_] != '"' || !string()) return false;
-        at_ = skip_blanks(text_, at_);
+        at_ = skip_json_blanks(text_, at_);
         if (at_ >= text_.size() || text_[at_] != ':') return false;
-        at_ = skip_blanks(text_, at_ + 1);
+        at_ = skip_json_blanks(text_, at_ + 1);
       }
       if (!value(depth + 1)) return false;
-      at_ = skip_blanks(text_, at_);
+      at_ = skip_json_blanks(text_, at_);
       if (at_ >= text_.size()) return false;
       char c = text_[at_++];
       if (c == close) return true;
       if (c != ',') return false;
-      at_ = skip_blanks(text_, at_);
+      at_ = skip_json_blanks(text_, at_);
     }
   }
 

@@ -7,18 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/json_scan.h"
+
 namespace tollgate::core {
-
-struct JsonSpan {
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  std::size_t size() const { return end - begin; }
-};
-
-struct JsonMember {
-  JsonSpan key;    // with its quotes
-  JsonSpan value;  // without surrounding blanks
-};
 
 // The members of the object that begins at `at` (blanks before it are skipped), or the elements of the array; nullopt
 // when the text is not well-formed up to the end of that object or array. Values are delimited, not validated.

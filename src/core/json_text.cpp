@@ -1,5 +1,8 @@
 #include "core/json_text.h"
 
+#include <algorithm>
+#include <charconv>
+
 namespace tollgate::core {
 namespace {
 
@@ -17,6 +20,33 @@ std::size_t utf8_length(std::string_view text) {
   if (first == 0xF0 && byte(1) < 0x90) return 0;
   if (first == 0xF4 && byte(1) > 0x8F) return 0;
   return length;
+}
+
+// The code unit of a \\uXXXX at the start, -1 when there is none.
+int code_unit(std::string_view text) {
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return -1;
+  unsigned unit = 0;
+  auto [end, error] = std::from_chars(text.data() + 2, text.data() + 6, unit, 16);
+  return error == std::errc() && end == text.data() + 6 ? static_cast<int>(unit) : -1;
+}
+
+void put_code(JsonCharacter& out, unsigned code) {
+  auto put = [&](unsigned byte) { out.bytes[out.count++] = static_cast<char>(byte); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xC0 | code >> 6);
+    put(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    put(0xE0 | code >> 12);
+    put(0x80 | (code >> 6 & 0x3F));
+    put(0x80 | (code & 0x3F));
+  } else {
+    put(0xF0 | code >> 18);
+    put(0x80 | (code >> 12 & 0x3F));
+    put(0x80 | (code >> 6 & 0x3F));
+    put(0x80 | (code & 0x3F));
+  }
 }
 
 }  // namespace
@@ -67,6 +97,55 @@ std::string json_string(std::string_view text) {
   std::string out;
   out.reserve(text.size() + 2);
   append_json_string(out, text);
+  return out;
+}
+
+JsonCharacter next_json_character(std::string_view body) {
+  JsonCharacter out;
+  if (body[0] != '\\') {
+    out.size = out.count = std::max<std::size_t>(utf8_length(body), 1);
+    body.copy(out.bytes, out.count);
+    return out;
+  }
+  auto unit = code_unit(body);
+  if (unit >= 0) {
+    out.size = 6;
+    auto code = static_cast<unsigned>(unit);
+    if (code >= 0xD800 && code <= 0xDFFF) {
+      auto low = code < 0xDC00 ? code_unit(body.substr(6)) : -1;
+      bool pair = low >= 0xDC00 && low <= 0xDFFF;
+      if (pair) out.size = 12;
+      code = pair ? 0x10000 + ((code - 0xD800) << 10) + (static_cast<unsigned>(low) - 0xDC00) : 0xFFFD;
+    }
+    put_code(out, code);
+    return out;
+  }
+  out.size = std::min<std::size_t>(body.size(), 2);
+  out.count = 1;
+  switch (char c = body[out.size - 1]) {
+    case 'n': out.bytes[0] = '\n'; break;
+    case 't': out.bytes[0] = '\t'; break;
+    case 'r': out.bytes[0] = '\r'; break;
+    case 'b': out.bytes[0] = '\b'; break;
+    case 'f': out.bytes[0] = '\f'; break;
+    default: out.bytes[0] = c;
+  }
+  return out;
+}
+
+std::string decode_json_string(std::string_view quoted) {
+  auto body = quoted.size() < 2 ? std::string_view() : quoted.substr(1, quoted.size() - 2);
+  std::string out;
+  out.reserve(body.size());
+  while (!body.empty()) {
+    auto plain = std::min(body.find('\\'), body.size());
+    out += body.substr(0, plain);
+    body.remove_prefix(plain);
+    if (body.empty()) break;
+    auto character = next_json_character(body);
+    out.append(character.bytes, character.count);
+    body.remove_prefix(character.size);
+  }
   return out;
 }
 

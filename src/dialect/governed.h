@@ -26,6 +26,7 @@ struct Respelling {
   bool empty() const { return renames.empty() && removed.empty(); }
 };
 
+// What a client is told of a governed name that stands there twice: kInvalid.
 core::Error duplicate_member(std::string_view name);
 
 // The names of one body's members or of one form's parts, in their order.

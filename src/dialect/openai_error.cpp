@@ -125,6 +125,13 @@ RelayError invalid_request(std::string message) {
   return error;
 }
 
+RelayError overloaded(std::string_view what) {
+  auto error = gateway_error(503, "overloaded", "the gateway is overloaded: " + std::string(what));
+  error.retry_after = "1";
+  error.no_retry = true;
+  return error;
+}
+
 RelayError upstream_unreachable(std::string cause) {
   auto error = gateway_error(500, "do_request_failed", "upstream error: do request failed");
   error.detail = std::move(cause);

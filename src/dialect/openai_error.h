@@ -37,6 +37,8 @@ RelayError gateway_error(int status, std::string_view code, std::string message)
 RelayError invalid_request(std::string message);
 // No answer came: refused, reset, timed out. The cause goes to the log only.
 RelayError upstream_unreachable(std::string cause);
+// 503: no room for this request now; `what` is short of it.
+RelayError overloaded(std::string_view what);
 // An answer that cannot be read.
 RelayError bad_answer(std::string_view code, std::string message, int status = 500);
 

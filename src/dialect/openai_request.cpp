@@ -23,12 +23,14 @@ core::Error invalid(std::string text) { return core::error(Errc::kInvalid, std::
 bool is_data_url(std::string_view text) { return text.starts_with("data:"); }
 
 // Base64 payloads of image, audio and file parts, so that the bound by body size does not count them as text.
-std::int64_t media_bytes(const dom::array& messages) {
+std::int64_t media_bytes(const dom::array& messages, std::int64_t& files) {
   std::int64_t bytes = 0;
   for (auto message : messages) {
     dom::array parts;
     if (message["content"].get_array().get(parts) != simdjson::SUCCESS) continue;
     for (auto part : parts) {
+      std::string_view type;
+      if (part["type"].get_string().get(type) == simdjson::SUCCESS && type != "text") ++files;
       for (auto path : {"/image_url/url", "/input_audio/data", "/file/file_data", "/image_url", "/video_url/url"}) {
         std::string_view text;
         if (part.at_pointer(path).get_string().get(text) != simdjson::SUCCESS) continue;
@@ -116,7 +118,7 @@ class Reader {
     has_messages_ = list.size() > 0;
     for (auto message : list)
       if (!message.is_object()) return broken("each message must be an object");
-    request_.inline_media_bytes = media_bytes(list);
+    request_.inline_media_bytes = media_bytes(list, request_.files);
   }
 
   void stream_options(const dom::element& value) {
@@ -191,7 +193,31 @@ core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_v
 
 namespace {
 
-void visit_message(const dom::element& message, PromptParts& parts, const std::function<void(std::string_view)>& text) {
+std::string_view string_at(const dom::element& value, std::string_view pointer) {
+  std::string_view text;
+  return value.at_pointer(pointer).get_string().get(text) == simdjson::SUCCESS ? text : std::string_view();
+}
+
+// What the estimate counts as a file: audio with data and format, files with name and data, videos by their address.
+std::optional<PromptFile> file_of(std::string_view type, const dom::element& part) {
+  using billing::MediaKind;
+  if (type == "image_url") {
+    const auto whole = string_at(part, "/image_url");
+    return PromptFile{MediaKind::kImage, whole.empty() ? string_at(part, "/image_url/url") : whole,
+                      string_at(part, "/image_url/detail")};
+  }
+  if (type == "input_audio" && !string_at(part, "/input_audio/data").empty() &&
+      !string_at(part, "/input_audio/format").empty())
+    return PromptFile{.kind = MediaKind::kAudio};
+  if (type == "file" && !string_at(part, "/file/filename").empty())
+    if (auto data = string_at(part, "/file/file_data"); !data.empty()) return PromptFile{MediaKind::kFile, data};
+  if (type == "video_url")
+    if (auto url = string_at(part, "/video_url"); !url.empty()) return PromptFile{MediaKind::kVideo, url};
+  return std::nullopt;
+}
+
+void visit_message(const dom::element& message, PromptParts& parts, const std::function<void(std::string_view)>& text,
+                   const std::function<void(const PromptFile&)>& file) {
   std::string_view field;
   text(message["role"].get_string().get(field) == simdjson::SUCCESS ? field : std::string_view());
   parts.extra_tokens += 3;
@@ -209,21 +235,16 @@ void visit_message(const dom::element& message, PromptParts& parts, const std::f
     if (part["type"].get_string().get(type) != simdjson::SUCCESS) continue;
     if (type == "text") {
       if (part["text"].get_string().get(field) == simdjson::SUCCESS) text(field);
-    } else if (type == "image_url") {
-      ++parts.images;
-    } else if (type == "input_audio") {
-      ++parts.audio;
-    } else if (type == "file") {
-      ++parts.files;
-    } else if (type == "video_url") {
-      ++parts.videos;
+    } else if (file) {
+      if (auto found = file_of(type, part)) file(*found);
     }
   }
 }
 
 }  // namespace
 
-PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::function<void(std::string_view)>& text) {
+PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::function<void(std::string_view)>& text,
+                         const std::function<void(const PromptFile&)>& file) {
   PromptParts parts;
   ClientJson json(body);
   if (!json.fault().empty()) return parts;
@@ -247,7 +268,7 @@ PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::fu
   if (document["input"].get(value) == simdjson::SUCCESS) visit_strings(value, text);
   dom::array messages;
   if (document["messages"].get_array().get(messages) == simdjson::SUCCESS)
-    for (auto message : messages) visit_message(message, parts, text);
+    for (auto message : messages) visit_message(message, parts, text, file);
   dom::array tools;
   if (document["tools"].get_array().get(tools) == simdjson::SUCCESS) {
     for (auto tool : tools) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "billing/media_tokens.h"
 #include "core/result.h"
 
 namespace tollgate::dialect {
@@ -41,6 +42,7 @@ struct OpenAiRequest {
   std::int64_t choices = 1;             // the larger of n and best_of: each may use max_output_tokens
   bool filtered_members = false;        // has service_tier, store or safety_identifier: a channel may not take them
   std::int64_t inline_media_bytes = 0;  // base64 data in the body, not text
+  std::int64_t files = 0;               // parts of messages that are not text
   std::optional<ImageOrder> image;      // on the routes for pictures
   std::string audio_format;             // of speech: what the answer is encoded in
   std::string broken_rule;              // text for the client when the body breaks a rule of its route
@@ -57,8 +59,14 @@ core::Result<OpenAiRequest> read_openai_request(OpenAiRoute route, std::string_v
 // come on top.
 struct PromptParts {
   std::int64_t extra_tokens = 0;  // 8 a tool, 3 a message, 3 a name, 3
-  std::int64_t images = 0, audio = 0, files = 0, videos = 0;
 };
-PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::function<void(std::string_view)>& text);
+// A part of a message that is not text, as long as the visit lasts.
+struct PromptFile {
+  billing::MediaKind kind = billing::MediaKind::kFile;
+  std::string_view source;  // URL or data; empty for audio, which is data always
+  std::string_view detail;  // of an image; empty when the part says nothing
+};
+PromptParts visit_prompt(OpenAiRoute route, std::string_view body, const std::function<void(std::string_view)>& text,
+                         const std::function<void(const PromptFile&)>& file = {});
 
 }  // namespace tollgate::dialect

@@ -84,7 +84,8 @@ void UpstreamCall::cancel() {
 // The body is whole: the connection goes back to the pool, unless it cannot be used again.
 void UpstreamCall::end() {
   ended_ = true;
-  if (stream_ && head_.keep_alive && whole_request_ && buffer_->begin == buffer_->end && !stream_->cancelled()) {
+  if (stream_ && !pool_key_.empty() && head_.keep_alive && whole_request_ && buffer_->begin == buffer_->end &&
+      !stream_->cancelled()) {
     stream_->no_limit();
     owner_->keep(pool_key_, std::move(stream_));
   }
@@ -228,9 +229,14 @@ awaitable<CallResult<std::unique_ptr<Stream>>> Upstreams::connect(const Upstream
   std::string host = first_hop.host;
   auto& resolver = worker_.resolver();
   using Resolved = core::Result<Resolver::Addresses>;
-  auto shared = co_await suspend<std::shared_ptr<Resolved>>([&resolver, host](auto done) {
-    resolver.resolve(host, [done](Resolved result) { done(std::make_shared<Resolved>(std::move(result))); });
-  });
+  std::shared_ptr<Resolved> shared;
+  if (request.addresses && !request.proxy) {
+    shared = std::make_shared<Resolved>(*request.addresses);
+  } else {
+    shared = co_await suspend<std::shared_ptr<Resolved>>([&resolver, host](auto done) {
+      resolver.resolve(host, [done](Resolved result) { done(std::make_shared<Resolved>(std::move(result))); });
+    });
+  }
   if (cancelled) co_return failure(Errc::kCancelled, "cancelled");
   if (!*shared) co_return failure(shared->error().code, shared->error().message);
   if (steady_clock::now() >= due) co_return fault_failure(StreamFault::kTimeout, TimeLimit::kConnect, "");
@@ -416,7 +422,7 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
   }
   stream->no_limit();
   call->left_ = call->head_.content_length;
-  call->pool_key_ = pool_key(request);
+  if (!request.addresses) call->pool_key_ = pool_key(request);
   call->stream_ = std::move(stream);
   if (call->head_.framing == BodyFraming::kNone) call->end();
   co_return std::move(call);
@@ -426,7 +432,7 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::send(const Upstr
                                                                      CallControl& control) {
   bool first = true;
   for (;;) {
-    auto stream = first ? take_idle(pool_key(request)) : nullptr;
+    auto stream = first && !request.addresses ? take_idle(pool_key(request)) : nullptr;
     bool reused = stream != nullptr;
     if (!stream) {
       auto connected = co_await connect(request, control);

@@ -60,7 +60,9 @@ struct UpstreamRequest {
   std::span<const Header> headers;         // without Host, Content-Length and Connection
   std::span<const std::string_view> body;  // sent as one body, gathered
   BodySource* source = nullptr;            // the body instead, as it is read
-  const Url* proxy = nullptr;              // http, https (CONNECT over TLS is not spoken), socks5, socks5h
+  // Set: these are connected to, in this order, without asking for the name; on a connection of its own.
+  const std::vector<std::string>* addresses = nullptr;
+  const Url* proxy = nullptr;  // http, https (CONNECT over TLS is not spoken), socks5, socks5h
   Timeouts timeouts;
   bool verify_tls = true;
 };

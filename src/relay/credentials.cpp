@@ -11,8 +11,11 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
-// Sec-WebSocket-Protocol of browsers: "realtime, openai-insecure-api-key.sk-…". Without such an element the whole
-// header is the credential, as in the compatible product.
+std::string_view without_bearer(std::string_view text) {
+  return text.starts_with("Bearer ") || text.starts_with("bearer ") ? trim(text.substr(7)) : text;
+}
+
+// Sec-WebSocket-Protocol of browsers: "realtime, openai-insecure-api-key.sk-…". Empty without such an element.
 std::string_view from_websocket_protocol(std::string_view header) {
   constexpr std::string_view kMark = "openai-insecure-api-key";
   std::string_view rest = header;
@@ -26,7 +29,7 @@ std::string_view from_websocket_protocol(std::string_view header) {
     }
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }
-  return header;
+  return {};
 }
 
 }  // namespace
@@ -46,7 +49,8 @@ std::optional<std::string> query_parameter(std::string_view query, std::string_v
 Credential find_credential(std::string_view path, std::string_view query, const HeaderLookup& header) {
   std::string text;
   if (auto value = header("authorization")) text = *value;
-  if (auto value = header("sec-websocket-protocol"); value && !value->empty()) text = from_websocket_protocol(*value);
+  if (auto value = header("sec-websocket-protocol"))
+    if (auto key = from_websocket_protocol(*value); !key.empty()) text = key;
   if (path.find("/v1/messages") != std::string_view::npos || path.find("/v1/models") != std::string_view::npos) {
     if (auto value = header("x-api-key"); value && !value->empty()) text = *value;
   }
@@ -56,8 +60,12 @@ Credential find_credential(std::string_view path, std::string_view query, const 
     if (auto value = header("x-goog-api-key"); value && !value->empty()) text = *value;
   }
 
-  std::string_view key = text;
-  if (key.starts_with("Bearer ") || key.starts_with("bearer ")) key = trim(key.substr(7));
+  auto plain = without_bearer(text);
+  if (plain.empty() || plain == "midjourney-proxy") {
+    if (auto value = header("mj-api-secret")) text = *value;
+  }
+
+  std::string_view key = without_bearer(text);
   if (key.starts_with("sk-")) key.remove_prefix(3);
   Credential credential;
   auto dash = key.find('-');

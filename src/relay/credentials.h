@@ -16,7 +16,8 @@ struct Credential {
 using HeaderLookup = std::function<std::optional<std::string_view>(std::string_view name)>;
 
 // Later places win over earlier ones: Authorization, Sec-WebSocket-Protocol, x-api-key (Anthropic clients), the query
-// parameter key and x-goog-api-key (Gemini clients). `path` is without the query.
+// parameter key and x-goog-api-key (Gemini clients). mj-api-secret (Midjourney clients) counts where these give
+// nothing, or the word that such clients send instead of a key. `path` is without the query.
 Credential find_credential(std::string_view path, std::string_view query, const HeaderLookup& header);
 
 // The value of a query parameter, percent-decoded; nullopt when absent.

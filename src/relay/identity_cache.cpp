@@ -4,7 +4,6 @@
 
 #include "core/log.h"
 #include "model/channel.h"
-#include "model/user.h"
 #include "net/suspend.h"
 #include "net/worker.h"
 
@@ -37,25 +36,7 @@ std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billi
   auto user = model::find_user(db, identity->token.user_id);
   if (!user) return nullptr;
   if (!*user) return identity;
-  identity->user_found = true;
-  identity->user = (*user)->id;
-  identity->username = (*user)->username;
-  identity->user_group = (*user)->group;
-  identity->user_status = (*user)->status;
-  identity->user_role = (*user)->role;
-  identity->column = (*user)->quota;
-  boost::system::error_code ec;
-  auto setting = boost::json::parse((*user)->setting.empty() ? "{}" : (*user)->setting, ec);
-  if (!ec && setting.is_object()) {
-    auto flag = [&](std::string_view name) {
-      const auto* value = setting.get_object().if_contains(name);
-      return value && value->is_bool() && value->get_bool();
-    };
-    identity->accept_unset_ratio = flag("accept_unset_model_ratio_model");
-    identity->record_ip = flag("record_ip_log");
-    if (const auto* value = setting.get_object().if_contains("quota_warning_threshold"); value && value->is_number())
-      identity->warning_threshold = value->to_number<double>();
-  }
+  set_owner(*identity, **user, billing);
   for (auto& name : model::split_list(identity->token.model_limits)) identity->model_limits.insert(std::move(name));
   identity->allow_ips = core::IpAllowList(identity->token.allow_ips);
   if (!identity->token.unlimited_quota) identity->key_limit = billing.key_limit(identity->token.id);
@@ -66,6 +47,31 @@ std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billi
 }
 
 }  // namespace
+
+void set_owner(Identity& identity, const model::User& user, billing::Billing& billing) {
+  identity.user_found = true;
+  identity.user = user.id;
+  identity.username = user.username;
+  identity.user_group = user.group;
+  identity.user_status = user.status;
+  identity.user_role = user.role;
+  identity.column = user.quota;
+  boost::system::error_code ec;
+  auto setting = boost::json::parse(user.setting.empty() ? "{}" : user.setting, ec);
+  if (!ec && setting.is_object()) {
+    auto flag = [&](std::string_view name) {
+      const auto* value = setting.get_object().if_contains(name);
+      return value && value->is_bool() && value->get_bool();
+    };
+    identity.accept_unset_ratio = flag("accept_unset_model_ratio_model");
+    identity.record_ip = flag("record_ip_log");
+    if (const auto* value = setting.get_object().if_contains("quota_warning_threshold"); value && value->is_number())
+      identity.warning_threshold = value->to_number<double>();
+  }
+  if (identity.wallet) return;  // taken before the row was read
+  identity.wallet = billing.wallet(identity.user);
+  identity.spent_before = {identity.wallet->spent};
+}
 
 net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key) {
   auto loaded = co_await net::suspend<std::shared_ptr<Identity>>([this, &key](auto done) {

@@ -11,6 +11,7 @@
 #include "core/ip_address.h"
 #include "core/thread_pool.h"
 #include "model/token.h"
+#include "model/user.h"
 #include "net/awaitable.h"
 #include "relay/snapshot.h"
 #include "sql/connection.h"
@@ -37,6 +38,9 @@ struct Identity {
   billing::AccountPtr key_limit;  // null for keys without a limit
   core::SteadyTime loaded;
 };
+
+// What a user's row says of them.
+void set_owner(Identity& identity, const model::User& user, billing::Billing& billing);
 
 // One a worker, used on its thread only.
 class IdentityCache {

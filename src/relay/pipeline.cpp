@@ -1,6 +1,9 @@
 // One request from its key to its charge: the stages in their order.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/log.h"
 #include "core/mask.h"
 #include "core/request_id.h"
@@ -11,12 +14,17 @@
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/gate.h"
+#include "relay/key_routes.h"
+#include "relay/media.h"
 #include "relay/media_charge.h"
-#include "relay/model_list.h"
+#include "relay/model_limit.h"
+#include "relay/playground.h"
 #include "relay/relay.h"
 #include "relay/routes.h"
 #include "relay/routing.h"
+#include "relay/sensitive_words.h"
 #include "relay/settle.h"
+#include "relay/violation_fee.h"
 
 namespace tollgate::relay {
 namespace {
@@ -94,9 +102,9 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
 }
 
 bool comes_as_form(const Request& request) {
-  auto takes = find_route(request.exchange.head().path)->takes;
-  return takes == Takes::kForm ||
-         (takes == Takes::kJsonOrForm && net::is_form(request.exchange.header("content-type").value_or("")));
+  auto taken = takes(request.route);
+  return taken == Takes::kForm ||
+         (taken == Takes::kJsonOrForm && net::is_form(request.exchange.header("content-type").value_or("")));
 }
 
 net::awaitable<std::optional<RelayError>> read_request(Request& request) {
@@ -140,24 +148,11 @@ std::optional<RelayError> find_room(Request& request) {
   if (announced && comes_as_form(request)) announced = std::min(*announced, form_memory(request));
   auto over = request.relay.admission().admit(request.exchange.worker(), announced, request.ticket);
   if (!over) return std::nullopt;
-  auto error = gateway_error(503, "overloaded", fmt::format("the gateway is overloaded: {}", to_string(*over)));
-  error.retry_after = "1";
-  error.no_retry = true;
-  return error;
+  return dialect::overloaded(to_string(*over));
 }
 
-// Everything before the first attempt.
-net::awaitable<std::optional<RelayError>> admit(Request& request) {
-  if (auto refused = find_room(request)) co_return refused;
-  if (auto refused = co_await pass_gate(request)) co_return refused;
-  if (auto refused = co_await read_request(request)) co_return refused;
-  if (auto refused = choose_first_channel(request)) co_return refused;
-  request.started = request.relay.clock.steady();
-  if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
-
-  if (request.form)
-    if (auto refused = co_await measure_form(request)) co_return refused;
-
+// For the group the request runs in now.
+std::optional<RelayError> find_price(Request& request) {
   auto price = request.snapshot->prices->resolve({.model = request.openai.model,
                                                   .user_group = request.identity->user_group,
                                                   .using_group = request.group,
@@ -166,42 +161,84 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
   if (!price) {
     auto error = gateway_error(400, "model_price_error", price.error().message);
     error.no_retry = true;
-    co_return error;
+    return error;
   }
   request.price = *price;
+  return std::nullopt;
+}
+
+// Everything before the first attempt.
+net::awaitable<std::optional<RelayError>> admit(Request& request) {
+  if (auto refused = find_room(request)) co_return refused;
+  if (!request.playground) {
+    if (auto refused = co_await pass_gate(request)) co_return refused;
+    if (request.snapshot->relay.model_limits.enabled)
+      if (auto refused = co_await check_model_limit(request)) co_return refused;
+  }
+  if (auto refused = co_await read_request(request)) co_return refused;
+  if (request.playground)
+    if (auto refused = take_playground_group(request)) co_return refused;
+  if (request.snapshot->relay.affinity) co_await find_affinity(request);
+  if (auto refused = choose_first_channel(request)) co_return refused;
+  request.started = request.relay.clock.steady();
+  if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
+
+  if (request.snapshot->relay.sensitive_words)
+    if (auto refused = co_await check_words(request)) co_return refused;
+  if (request.form)
+    if (auto refused = co_await measure_form(request)) co_return refused;
+  if (request.openai.files > 0 && request.relay.settings.count_tokens)
+    if (auto refused = co_await count_media(request)) co_return refused;
+  if (auto refused = find_price(request)) co_return refused;
+  auto refused = co_await reserve(request);
+  co_return refused;
+}
+
+// The next channel, and the price of its group when that is another one.
+net::awaitable<std::optional<RelayError>> move_on(Request& request) {
+  const auto group = request.group;
+  if (auto none = choose_next_channel(request)) co_return none;
+  if (request.group == group) co_return std::nullopt;
+  const bool was_free = request.price.free;
+  if (auto none = find_price(request)) co_return none;
+  if (!was_free || request.price.free) co_return std::nullopt;
   auto refused = co_await reserve(request);
   co_return refused;
 }
 
 net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
-  const int retries = request.snapshot->relay.retry_times;
-  for (int retry = 0;; ++retry) {
-    if (retry > 0) {
-      if (auto none = choose_next_channel(request, retry)) co_return none;
+  for (bool first = true;; first = false) {
+    if (!first) {
+      if (auto none = co_await move_on(request)) co_return none;
     }
     request.attempts.push_back({request.channel->id, 200});
     auto failed = prepare_channel(request);
     if (!failed) failed = co_await attempt(request);
     if (!failed) co_return std::nullopt;
+    mark_violation(*failed);
     request.attempts.back().status = failed->status;
     request.local.counters.failed_attempts.fetch_add(1, std::memory_order_relaxed);
     log_failure(request, *failed);
     if (calls_for_disabling(request.snapshot->relay, *request.channel, *failed))
       request.relay.health.report(fault_of(*request.channel, request.key, *failed));
-    if (request.exchange.client_gone() || !should_retry(request, *failed, retries - retry)) co_return failed;
+    if (request.exchange.client_gone() || !should_retry(request, *failed) || !count_attempt(request)) co_return failed;
   }
 }
 
+// What a client got wrong: 500 in the compatible product, and here where the options say so.
+constexpr std::array<std::string_view, 4> kValidationCodes{"\"invalid_request\"", "\"sensitive_words_detected\"",
+                                                           "\"model_price_error\"", "\"count_token_failed\""};
+
 net::awaitable<void> answer_error(Request& request, RelayError error) {
   bool validation = error.status == 400 && request.snapshot && request.snapshot->relay.validation_is_500 &&
-                    (error.code == "\"invalid_request\"" || error.code == "\"model_price_error\"" ||
-                     error.code == "\"count_token_failed\"");
+                    std::ranges::find(kValidationCodes, error.code) != kValidationCodes.end();
   if (validation) error.status = 500;
   if (error.status < 200 || error.status > 599) error.status = 500;
   std::vector<net::Header> headers{{"Content-Type", "application/json; charset=utf-8"}};
   if (!error.retry_after.empty()) headers.push_back({"Retry-After", error.retry_after});
-  // Upstream texts were cleaned where they were read; ours may name hosts that only operators should see.
-  if (error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
+  // Upstream texts were cleaned where they were read; ours may name hosts that only operators should see. A file that
+  // cannot be counted is named as the client named it.
+  if (error.code != "\"count_token_failed\"" && error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
     error.message = core::mask_sensitive(error.message);
   const auto reason = refusal_of(error);
   if (auto alike = request.local.counters.refused.count(reason, request.relay.clock.steady()))
@@ -221,7 +258,8 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
 
 Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, SnapshotHolder& snapshots_in,
              ChannelHealth& health_in, billing::Billing& billing_in, sql::Pool& pool_in,
-             core::ThreadPool& sql_threads_in, core::ThreadPool& cpu_threads_in, const core::Clock& clock_in)
+             core::ThreadPool& sql_threads_in, core::ThreadPool& cpu_threads_in, core::RateLimits& limits_in,
+             const core::Clock& clock_in)
     : settings(std::move(settings_in)),
       snapshots(snapshots_in),
       health(health_in),
@@ -229,7 +267,10 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
       pool(pool_in),
       sql_threads(sql_threads_in),
       cpu_threads(cpu_threads_in),
+      limits(limits_in),
       clock(clock_in),
+      affinity_channels(std::make_unique<AffinityMemory>(clock_in)),
+      affinity_usages(clock_in),
       workers_(std::move(workers)),
       admission_(settings.limits) {
   for (std::size_t i = 0; i < workers_.size(); ++i)
@@ -238,7 +279,7 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .counters = {},
                                                        .snapshot = nullptr,
                                                        .buffers = {},
-                                                       .polling = {},
+                                                       .affinity_models = {},
                                                        .journal_told = false,
                                                        .clients = nullptr,
                                                        .told_of_balance = {}}));
@@ -255,8 +296,8 @@ std::uint64_t Relay::refused(Refusal reason) const {
 Relay::Local& Relay::local(const net::Worker& worker) { return *locals_[static_cast<std::size_t>(worker.index())]; }
 
 bool Relay::owns(std::string_view method, std::string_view path) {
-  if (method == "POST") return find_route(path) != nullptr;
-  return method == "GET" && (path == "/v1/models" || path.starts_with("/v1/models/"));
+  if (method == "POST" && find_route(path)) return true;
+  return find_key_route(method, path) != nullptr;
 }
 
 void Relay::drop_identity(std::string key) {
@@ -287,16 +328,23 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   exchange.add_header("X-Oneapi-Request-Id", request.id);
   exchange.add_header("X-New-Api-Version", settings.version);
 
-  const auto* route = find_route(exchange.head().path);
-  if (!route) {
+  const auto& head = exchange.head();
+  const auto* route = head.method == "POST" ? find_route(head.path) : nullptr;
+  const auto* key_route = route ? nullptr : find_key_route(head.method, head.path);
+  if (route || key_route->checks_load)
+    if (auto what = find_overload(request)) co_return co_await answer_overload(request, *what);
+  if (key_route) {
     if (auto refused = co_await pass_gate(request)) co_return co_await answer_error(request, std::move(*refused));
-    co_return co_await answer_model_list(request);
+    co_return co_await key_route->answer(request);
   }
   request.route = route->kind;
+  request.playground = is_playground(head.path);
+  if (request.playground && co_await refuse_session(request)) co_return;
   auto failed = co_await admit(request);
   if (!failed) failed = co_await run_attempts(request);
+  if (failed) co_await charge_violation(request, *failed);
   request.reservation.reset();
-  if (!failed) co_return;
+  if (!failed) co_return remember_channel(request);
   core::log::info("request {}: {} {}{}{}", request.id, failed->status, core::mask_sensitive(failed->log_text()),
                   failed->detail.empty() ? "" : "; ", core::mask_sensitive(failed->detail));
   co_await answer_error(request, std::move(*failed));

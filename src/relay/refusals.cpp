@@ -13,6 +13,7 @@ Refusal of_gate(int status, std::string_view code) {
   switch (status) {
     case 401: return Refusal::kKey;
     case 403: return Refusal::kRights;
+    case 429: return Refusal::kLimit;
     case 500: return Refusal::kKey;  // its user is gone
     default: return status >= 400 && status < 500 ? Refusal::kRequest : Refusal::kOther;
   }
@@ -22,8 +23,8 @@ Refusal of_gate(int status, std::string_view code) {
 
 std::string_view to_string(Refusal reason) {
   constexpr std::array<std::string_view, kRefusals> kNames{
-      "key",           "rights",  "request",     "no_channel",       "no_money",          "no_price", "overloaded",
-      "database_away", "channel", "unreachable", "upstream_refused", "upstream_unusable", "other"};
+      "key",        "rights",        "limit",   "request",     "no_channel",       "no_money",          "no_price",
+      "overloaded", "database_away", "channel", "unreachable", "upstream_refused", "upstream_unusable", "other"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
@@ -39,7 +40,7 @@ Refusal refusal_of(const dialect::RelayError& error) {
   if (code == "\"overloaded\"") return Refusal::kOverloaded;
   if (code == "\"model_price_error\"") return Refusal::kNoPrice;
   if (code == "\"get_channel_failed\"") return Refusal::kNoChannel;
-  if (code == "\"invalid_request\"") return Refusal::kRequest;
+  if (code == "\"invalid_request\"" || code == "\"sensitive_words_detected\"") return Refusal::kRequest;
   return Refusal::kOther;
 }
 

@@ -13,6 +13,7 @@ namespace tollgate::relay {
 enum class Refusal {
   kKey,               // no key, an unknown one, expired, used up, of a user who is gone
   kRights,            // the key may not do this: address, group, model, channel
+  kLimit,             // asked too often (docs/limits.md)
   kRequest,           // the request breaks a rule
   kNoChannel,         // nobody serves the model in this group
   kNoMoney,           // of user or key

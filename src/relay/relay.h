@@ -4,19 +4,25 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "billing/billing.h"
 #include "core/clock.h"
 #include "core/random.h"
+#include "core/rate_limit.h"
 #include "core/thread_pool.h"
 #include "dialect/openai_error.h"
 #include "net/http_server.h"
 #include "relay/admission.h"
+#include "relay/affinity_rules.h"
+#include "relay/affinity_store.h"
 #include "relay/identity_cache.h"
+#include "relay/playground.h"
 #include "relay/refusals.h"
 #include "relay/snapshot.h"
 #include "relay/spool.h"
+#include "relay/system_load.h"
 
 namespace tollgate::relay {
 
@@ -29,6 +35,9 @@ struct RelaySettings {
   std::size_t max_event_bytes = 64U << 20U;
   bool force_stream_option = true;
   bool count_tokens = true;
+  bool measure_media = true;  // images count by their size, in streams
+  bool measure_not_stream = false;
+  std::size_t max_file_bytes = 64U << 20U;  // of a file that a request links to
   bool error_log = false;
   dialect::AuthText auth_text = dialect::AuthText::kFixed;
   bool verify_tls = true;
@@ -55,7 +64,7 @@ class Relay {
   // Everything passed by reference outlives the relay. Workers are numbered from 0.
   Relay(RelaySettings settings, std::vector<net::Worker*> workers, SnapshotHolder& snapshots, ChannelHealth& health,
         billing::Billing& billing, sql::Pool& pool, core::ThreadPool& sql_threads, core::ThreadPool& cpu_threads,
-        const core::Clock& clock);
+        core::RateLimits& limits, const core::Clock& clock);
   ~Relay();
 
   static bool owns(std::string_view method, std::string_view path);
@@ -80,10 +89,10 @@ class Relay {
     core::FastRandom random;
     RelayCounters counters;
     std::shared_ptr<const Snapshot> snapshot;
-    std::vector<std::string> buffers;                       // lent to streams while they have something to send
-    std::unordered_map<std::int64_t, std::size_t> polling;  // next key of channels with several keys
-    bool journal_told = false;                              // the journal is woken at the end of this turn
-    ClientSide* clients = nullptr;                          // of the attempts that run
+    std::vector<std::string> buffers;  // lent to streams while they have something to send
+    AffinityModels affinity_models;
+    bool journal_told = false;                                           // the journal is woken at the end of this turn
+    ClientSide* clients = nullptr;                                       // of the attempts that run
     std::unordered_map<std::int64_t, core::SteadyTime> told_of_balance;  // user → when
   };
   Local& local(const net::Worker& worker);
@@ -99,8 +108,13 @@ class Relay {
   sql::Pool& pool;
   core::ThreadPool& sql_threads;
   core::ThreadPool& cpu_threads;
+  core::RateLimits& limits;
   const core::Clock& clock;
-  Spool spool;  // long uploads
+  const std::unique_ptr<AffinityChannels> affinity_channels;
+  AffinityUsages affinity_usages;
+  Spool spool;                 // long uploads
+  SystemLoad load;             // of the machine; whoever runs the relay starts it
+  SessionCheck session_check;  // set before the first request
 
  private:
   std::vector<net::Worker*> workers_;

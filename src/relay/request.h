@@ -12,6 +12,8 @@
 #include "dialect/openai_error.h"
 #include "dialect/openai_request.h"
 #include "net/http_server.h"
+#include "relay/affinity.h"
+#include "relay/auto_groups.h"
 #include "relay/form.h"
 #include "relay/relay.h"
 
@@ -69,17 +71,22 @@ struct Request {
 
   std::shared_ptr<const Identity> identity;
   std::optional<core::ChannelId> pinned;
+  bool playground = false;  // of a session, not of a key
 
   dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
   std::string_view body;
   std::unique_ptr<Form> form;  // in place of the body, where the request came as one
   dialect::OpenAiRequest openai;
-  std::string group;  // whose channels and price apply
+  std::string asked_group;  // of the key or its user; may be "auto"
+  std::string group;        // whose channels and price apply
   billing::Price price;
   std::optional<std::int64_t> estimate;  // of the prompt, once somebody needed it
+  std::int64_t media_tokens = 0;         // of its files, a part of the estimate
   std::optional<billing::Reservation> reservation;
   bool waited = false;  // for a slice: the client may have left meanwhile
 
+  std::unique_ptr<Affinity> affinity;  // a rule applies
+  AttemptCounter counter;
   const Channel* channel = nullptr;
   ChannelKey key;
   std::string upstream_model;  // after mapping

@@ -15,15 +15,16 @@ constexpr std::string_view kModel = "{model}";
 
 constexpr Route kRoutes[] = {
     {"/v1/chat/completions", OpenAiRoute::kChatCompletions},
+    {"/pg/chat/completions", OpenAiRoute::kChatCompletions},
     {"/v1/completions", OpenAiRoute::kCompletions},
     {"/v1/embeddings", OpenAiRoute::kEmbeddings},
     {"/v1/engines/{model}/embeddings", OpenAiRoute::kEmbeddings},
     {"/v1/moderations", OpenAiRoute::kModerations, "text-moderation-stable"},
     {"/v1/images/generations", OpenAiRoute::kImages, "dall-e"},
-    {"/v1/images/edits", OpenAiRoute::kImageEdits, "", Takes::kJsonOrForm},
+    {"/v1/images/edits", OpenAiRoute::kImageEdits},
     {"/v1/audio/speech", OpenAiRoute::kSpeech, "tts-1"},
-    {"/v1/audio/transcriptions", OpenAiRoute::kTranscriptions, "whisper-1", Takes::kForm},
-    {"/v1/audio/translations", OpenAiRoute::kTranslations, "whisper-1", Takes::kForm},
+    {"/v1/audio/transcriptions", OpenAiRoute::kTranscriptions, "whisper-1"},
+    {"/v1/audio/translations", OpenAiRoute::kTranslations, "whisper-1"},
     {"/v1/rerank", OpenAiRoute::kRerank},
 };
 
@@ -57,6 +58,11 @@ std::string model_without_body(std::string_view path) {
   bool is_text = simdjson::validate_utf8(model) &&
                  std::none_of(model.begin(), model.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
   return is_text ? model : std::string();
+}
+
+Takes takes(OpenAiRoute route) {
+  if (is_transcript(route)) return Takes::kForm;
+  return route == OpenAiRoute::kImageEdits ? Takes::kJsonOrForm : Takes::kJson;
 }
 
 bool is_transcript(OpenAiRoute route) {

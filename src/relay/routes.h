@@ -8,14 +8,11 @@
 
 namespace tollgate::relay {
 
-enum class Takes { kJson, kForm, kJsonOrForm };
-
 struct Route {
   std::string_view path;  // {model} stands for one segment
   dialect::OpenAiRoute kind;
   // The model of a body that names none. Where the route wants one of the body it only serves to find a channel.
   std::string_view default_model = {};
-  Takes takes = Takes::kJson;
 };
 
 // All are POST.
@@ -26,6 +23,10 @@ const Route* find_route(std::string_view path);
 // The model for which a channel is looked for when the body names none: of the path, else the route's; "" when neither
 // has one.
 std::string model_without_body(std::string_view path);
+
+// What bodies a route takes.
+enum class Takes { kJson, kForm, kJsonOrForm };
+Takes takes(dialect::OpenAiRoute route);
 
 // Whether the answer is the words of a recording.
 bool is_transcript(dialect::OpenAiRoute route);

@@ -14,6 +14,7 @@
 #include "relay/estimate.h"
 #include "relay/low_balance.h"
 #include "relay/media_charge.h"
+#include "relay/model_limit.h"
 
 namespace tollgate::relay {
 
@@ -111,6 +112,7 @@ void append_admin_info(std::string& out, const Request& request) {
   out += ']';
   if (request.channel && request.channel->several_keys)
     append(out += ",\"is_multi_key\":true,\"multi_key_index\":", request.key.index);
+  if (request.affinity && request.affinity->used()) out.append(",\"channel_affinity\":").append(affinity_json(request));
   out += ",\"attempts\":[";
   for (std::size_t i = 0; i < request.attempts.size(); ++i) {
     if (i) out += ',';
@@ -145,7 +147,9 @@ std::string other_json(const Request& request, const EndOfRequest& end, const Bi
   return out;
 }
 
-model::LogRow common_row(const Request& request, model::LogType type) {
+}  // namespace
+
+model::LogRow log_row_of(const Request& request, model::LogType type) {
   const auto& identity = *request.identity;
   model::LogRow row;
   row.user_id = identity.user;
@@ -163,8 +167,6 @@ model::LogRow common_row(const Request& request, model::LogType type) {
   row.request_id = request.id;
   return row;
 }
-
-}  // namespace
 
 billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate) {
   auto billed = rule_of(end, prompt_estimate);
@@ -188,7 +190,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   record.counts_use = charge.prompt_tokens + charge.completion_tokens != 0;
   record.write_log = write_log;
   record.export_data = request.snapshot->relay.data_export && record.write_log;
-  record.log = common_row(request, model::LogType::kConsume);
+  record.log = log_row_of(request, model::LogType::kConsume);
   record.log.quota = charge.quota;
   record.log.prompt_tokens = charge.prompt_tokens;
   record.log.completion_tokens = charge.completion_tokens;
@@ -200,13 +202,8 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
   return record;
 }
 
-net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
-  std::int64_t estimate = 0;
-  if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
-  auto record = make_record(request, end, estimate);
-  const auto charge = record.charge;
-  request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
-  core::fault_point("settle.priced");
+net::awaitable<void> charge(Request& request, billing::SettleRecord record) {
+  const auto charged = record.charge;
   auto reservation = std::move(*request.reservation);
   request.reservation.reset();
   auto committed = co_await net::suspend<billing::Committed>([&](auto done) {
@@ -219,15 +216,28 @@ net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
     });
   });
   core::fault_point("settle.journaled");
-  warn_if_low(request, charge);
+  warn_if_low(request, charged);
   if (committed == billing::Committed::kRefused)
     core::log::error("request {}: its charge could not be journaled", request.id);
+}
+
+net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
+  record_model_success(request);  // before the client can ask again
+  std::int64_t estimate = 0;
+  if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
+  auto record = make_record(request, end, estimate);
+  request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
+  core::fault_point("settle.priced");
+  if (request.affinity && end.usage && end.usage->usable() &&
+      formula_for_route(request.route, *end.usage, request.price) == billing::Formula::kDecimal)
+    count_affinity_usage(request, *end.usage);
+  co_await charge(request, std::move(record));
 }
 
 void log_failure(Request& request, const dialect::RelayError& error) {
   if (!request.relay.settings.error_log || !request.identity) return;
   billing::LogRecord record;
-  record.log = common_row(request, model::LogType::kError);
+  record.log = log_row_of(request, model::LogType::kError);
   // Of the attempts alone, and the group as the key has it: "auto" stays "auto".
   record.log.use_time = millis(request.relay.clock.steady() - request.started) / 1000;
   const auto& asked = request.identity->token.group;

@@ -19,6 +19,10 @@ Billed rule_of(const EndOfRequest& end, std::int64_t prompt_estimate);
 // What the journal is to hold of a request that ended so.
 billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate);
 
+// The columns of a log row that all rows about a request have.
+model::LogRow log_row_of(const Request& request, model::LogType type);
+// Charges the record in place of what the request had reserved, and waits until it is in the journal.
+net::awaitable<void> charge(Request& request, billing::SettleRecord record);
 // Charges the request and waits until the record is in the journal: only then may the end of the answer leave.
 net::awaitable<void> settle(Request& request, const EndOfRequest& end);
 

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "model/channel.h"
 #include "model/option.h"
+#include "relay/endpoint_types.h"
 
 namespace tollgate::relay {
 namespace {
@@ -128,9 +129,18 @@ void read_keys(const model::Channel& row, Channel& channel) {
   channel.several_keys = object && flag(*object, "is_multi_key");
   if (!channel.several_keys) {
     channel.keys.push_back({row.key, 0});
+    channel.all_keys = 1;
     return;
   }
-  channel.polling = text(*object, "multi_key_mode") == "polling";
+  const auto mode = text(*object, "multi_key_mode");
+  if (mode == "random") channel.key_choice = KeyChoice::kRandom;
+  if (mode == "polling") {
+    channel.key_choice = KeyChoice::kPolling;
+    const auto* stored = object->if_contains("multi_key_polling_index");
+    std::int64_t next = stored && stored->is_int64() ? stored->get_int64() : 0;
+    channel.next_key = std::make_shared<std::atomic<std::uint32_t>>(
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(next, 0, INT32_MAX)));
+  }
   std::set<int> disabled;
   if (const auto* list = object->if_contains("multi_key_status_list"); list && list->is_object())
     for (const auto& [index, status] : list->get_object())
@@ -141,6 +151,7 @@ void read_keys(const model::Channel& row, Channel& channel) {
     if (!disabled.contains(index)) channel.keys.push_back({std::move(key), index});
     ++index;
   }
+  channel.all_keys = static_cast<std::size_t>(index);
 }
 
 // An override that this build would leave out changes what the operator meant to send: better no request than that one.
@@ -201,11 +212,35 @@ RelayOptions read_options(const core::Options& options) {
   out.usd_exchange_rate = options.real("USDExchangeRate");
   out.currency_symbol = options.text("general_setting.custom_currency_symbol");
   out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
+  out.fetch = read_fetch_rules(options);
+  out.affinity = read_affinity_rules(options);
+  if (options.boolean("CheckSensitiveEnabled") && options.boolean("CheckSensitiveOnPromptEnabled")) {
+    auto words = std::make_shared<const core::WordFinder>(keywords(options.text("SensitiveWords")));
+    if (!words->empty()) out.sensitive_words = std::move(words);
+  }
+  if (options.boolean("grok.violation_deduction_enabled"))
+    out.violation_fee = options.real("grok.violation_deduction_amount");
   out.validation_is_500 = options.text("tg.validation_status") == "500";
   out.remind_threshold = options.real("QuotaRemindThreshold");
   out.pass_body = options.boolean("global.pass_through_request_enabled");
+  out.model_limits = ModelLimits::of(options);
+  out.load = LoadThresholds::of(options);
   if (options.boolean("general_setting.ping_interval_enabled"))
     out.ping_interval = std::chrono::seconds(options.integer("general_setting.ping_interval_seconds"));
+  return out;
+}
+
+NameMap<std::string> endpoint_types_of(const std::vector<std::unique_ptr<const Channel>>& channels) {
+  NameMap<std::vector<int>> types;
+  for (const auto& channel : channels)
+    if (channel->enabled && !channel->groups.empty())
+      for (const auto& name : channel->models) types[name].push_back(channel->provider->type);
+  NameMap<std::string> out;
+  for (const auto& [name, list] : types) {
+    std::string text;
+    for (auto kind : endpoint_types(name, list)) text += (text.empty() ? "\"" : ",\"") + std::string(kind) + '"';
+    out.emplace(name, "[" + text + "]");
+  }
   return out;
 }
 
@@ -268,6 +303,7 @@ core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db,
     }
     snapshot->channels.push_back(std::move(channel));
   }
+  snapshot->endpoint_types = endpoint_types_of(snapshot->channels);
   for (auto& [group, models] : snapshot->candidates)
     for (auto& [name, list] : models)
       std::sort(list.begin(), list.end(), [](const Candidate& a, const Candidate& b) {
@@ -283,6 +319,15 @@ std::shared_ptr<const Snapshot> SnapshotHolder::get() const {
 
 void SnapshotHolder::replace(std::shared_ptr<const Snapshot> snapshot) {
   std::lock_guard lock(mutex_);
+  // Keys that take turns go on where they were.
+  if (current_) {
+    std::unordered_map<std::int64_t, std::shared_ptr<std::atomic<std::uint32_t>>> turns;
+    for (const auto& channel : current_->channels)
+      if (channel->next_key) turns.emplace(channel->id.value, channel->next_key);
+    for (const auto& channel : snapshot->channels)
+      if (auto turn = turns.find(channel->id.value); channel->next_key && turn != turns.end())
+        const_cast<Channel&>(*channel).next_key = turn->second;
+  }
   auto version = version_.load(std::memory_order_relaxed) + 1;
   std::const_pointer_cast<Snapshot>(snapshot)->version = version;
   current_ = std::move(snapshot);

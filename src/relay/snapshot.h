@@ -17,11 +17,16 @@
 #include "core/option_table.h"
 #include "core/result.h"
 #include "core/types.h"
+#include "core/word_finder.h"
 #include "net/http_client.h"
 #include "net/url.h"
 #include "provider/provider.h"
+#include "relay/affinity_rules.h"
 #include "relay/channel_selector.h"
+#include "relay/fetch_rules.h"
+#include "relay/model_limit.h"
 #include "relay/status_ranges.h"
+#include "relay/system_load.h"
 #include "sql/connection.h"
 
 namespace tollgate::relay {
@@ -30,6 +35,9 @@ struct ChannelKey {
   std::string text;
   int index = 0;
 };
+
+// Of several keys: which one serves a request.
+enum class KeyChoice { kFirst, kRandom, kPolling };
 
 // A channel as the relay uses it: its texts parsed once.
 struct Channel {
@@ -42,8 +50,10 @@ struct Channel {
   std::string_view not_built;  // what this build lacks to use it; then it is not enabled either
   bool auto_ban = false;
   bool several_keys = false;
-  bool polling = false;          // of several keys: one after the other instead of at random
-  std::vector<ChannelKey> keys;  // those that are not disabled
+  KeyChoice key_choice = KeyChoice::kFirst;
+  std::vector<ChannelKey> keys;  // those that are not disabled, by their index
+  std::size_t all_keys = 0;
+  std::shared_ptr<std::atomic<std::uint32_t>> next_key;  // kPolling: index at which the search begins; outlives reloads
   std::map<std::string, std::string, std::less<>> model_mapping;
   bool mapping_broken = false;  // the text does not parse: each use is an error
   std::map<int, int> status_mapping;
@@ -83,8 +93,14 @@ struct RelayOptions {
   double currency_rate = 1;
   double remind_threshold = 1000;  // units; a balance below it is told to its user
   bool validation_is_500 = false;
+  FetchRules fetch;                                         // of files that requests link to
+  std::shared_ptr<const AffinityRules> affinity;            // null: off
+  std::shared_ptr<const core::WordFinder> sensitive_words;  // null: prompts are not searched
+  double violation_fee = 0;                                 // dollars; 0: none
   bool pass_body = false;
   std::optional<std::chrono::milliseconds> ping_interval;  // of keep-alives, instead of the variables
+  ModelLimits model_limits;
+  LoadThresholds load;
 };
 
 struct TransparentHash {
@@ -101,6 +117,7 @@ struct Snapshot {
   std::shared_ptr<const billing::PriceBook> prices;
   std::vector<std::unique_ptr<const Channel>> channels;
   NameMap<NameMap<std::vector<Candidate>>> candidates;  // group → model → in descending priority
+  NameMap<std::string> endpoint_types;                  // model → JSON array, for model lists
 
   // Candidates of (group, model), or of the name that variants of the model share; empty when none.
   std::span<const Candidate> find(std::string_view group, std::string_view model) const;

@@ -8,6 +8,7 @@
 #include "dialect/transcript.h"
 #include "net/sse.h"
 #include "net/worker.h"
+#include "relay/channel_health.h"
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/media_charge.h"
@@ -300,6 +301,9 @@ net::awaitable<void> StreamRelay::end_with_error(const Reading& reading, const R
   auto sent = co_await request_.exchange.finish(pieces);
   if (!sent) core::log::debug("request {}: {}", request_.id, sent.error().message);
   log_failure(request_, error);
+  // The client has its answer, but what this says of the channel counts like a failure before it.
+  if (reading.end != End::kGatewayShutdown && calls_for_disabling(request_.snapshot->relay, *request_.channel, error))
+    request_.relay.health.report(fault_of(*request_.channel, request_.key, error));
 }
 
 net::awaitable<void> StreamRelay::end_whole(const Reading& reading) {

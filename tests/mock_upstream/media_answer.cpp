@@ -34,7 +34,9 @@ std::string rerank_body(const Scenario& s, const Asked& asked) {
                ",\"relevance_score\":0." + number(9 - static_cast<int64_t>(std::min<size_t>(i, 8))) + "}";
   std::string body = "{\"model\":" + json_string(asked.model) + R"(,"object":"list")";
   if (!s.empty200) body += ",\"results\":[" + results + "]";
-  if (s.usage) body += ",\"usage\":{\"total_tokens\":" + number(s.prompt_tokens) + "}";
+  if (s.usage)
+    body +=
+        ",\"usage\":" + (s.usage_text.empty() ? "{\"total_tokens\":" + number(s.prompt_tokens) + "}" : s.usage_text);
   return body + "}";
 }
 

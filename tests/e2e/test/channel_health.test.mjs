@@ -137,6 +137,28 @@ describe("channel health", { timeout: 120_000 }, () => {
     await admin.option("AutomaticEnableChannelEnabled", "false");
   });
 
+  it("an error event in the middle of a stream is judged like a failure before it", async () => {
+    const model = fresh("model");
+    const id = await makeChannel({ key: "sk-midway", models: model, base_url: all.mock.base("chunks=6,error_after=3") });
+    const ask = async () => {
+      const response = await fetch(`${all.gateway.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Authorization: `Bearer ${key}` },
+        body: JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "hi" }] }),
+      });
+      assert.equal(response.status, 200);
+      // The connection may break behind the error event.
+      await response.text().catch(() => "");
+    };
+    await ask();
+    assert.equal((await get(id)).status, 1); // no line of the table fits
+    await admin.option("AutomaticDisableKeywords", "Mock Stream Error");
+    await ask();
+    const off = await untilStatus(id, 3);
+    assert.match(JSON.parse(off.other_info).status_reason, /^status_code=500, mock stream error/);
+    await admin.option("AutomaticDisableKeywords", "");
+  });
+
   it("comes back by hand, by either route, and at once", async () => {
     const model = fresh("model");
     const id = await makeChannel({ key: "sk-by-hand", models: model });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, writeFileSync } from "node:fs";
+import http from "node:http";
 import net from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -174,6 +175,17 @@ describe("forms", { timeout: 240_000 }, () => {
       }
     });
 
+    it("a recording that cannot be measured: 500, when the operator wants validation to say so", async () => {
+      await all.admin.option("tg.validation_status", "500");
+      try {
+        const answer = await transcribe([["model", "whisper-1"], ["file", "words", "a.mp3"]]);
+        assert.equal(answer.status, 500);
+        assert.equal(error(answer).code, "count_token_failed");
+      } finally {
+        await all.admin.option("tg.validation_status", "400");
+      }
+    });
+
     it("forms on routes that take JSON: 400", async () => {
       for (const type of ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]) {
         const answer = await send("/v1/chat/completions", { type, body: "model=gpt-4o-mini&prompt=x" });
@@ -304,6 +316,54 @@ describe("forms", { timeout: 240_000 }, () => {
       await eventually(async () => (await all.gateway.health()).relayed === 0, "the end of the request");
       assert.equal((await all.mock.requests()).length, 0);
       assert.equal(await consumed(), before);
+    });
+  });
+
+  describe("a client that leaves", () => {
+    /** Sends a form and hangs up when told to. */
+    function leaving(parts) {
+      const { type, body } = form(parts);
+      const request = http.request(`${all.gateway.url}/v1/audio/transcriptions`, {
+        method: "POST",
+        agent: false,
+        headers: { "Content-Type": type, "Content-Length": body.length, Authorization: `Bearer ${key}` },
+      });
+      request.on("error", () => {});
+      request.end(body);
+      return request;
+    }
+    const over = () => eventually(async () => (await all.gateway.health()).relayed === 0, "the end of the request");
+
+    it("B1 while its form is on the way to the upstream pays nothing", async () => {
+      // One that takes the connection and reads nothing of it.
+      const sockets = [];
+      const upstream = net.createServer({ pauseOnConnect: true }, (socket) => sockets.push(socket.on("error", () => {})));
+      await new Promise((done) => upstream.listen(0, "127.0.0.1", done));
+      try {
+        await all.admin.channel({ base_url: `http://127.0.0.1:${upstream.address().port}`, models: "deaf" });
+        const request = leaving([["model", "deaf"], ["file", wav((40 * MiB) / 8000), "a.wav"]]);
+        await eventually(() => sockets.length > 0, "the call");
+        request.destroy();
+        const row = await eventually(async () => (await all.admin.consumeRows()).find((one) => one.model_name === "deaf"), "the row");
+        assert.deepEqual([row.quota, JSON.parse(row.other).settled_by], [0, "nothing"]);
+        await over();
+      } finally {
+        for (const socket of sockets) socket.destroy();
+        upstream.close();
+      }
+    });
+
+    it("B1 while the upstream is at work pays the recording", async () => {
+      await all.admin.channel({ base_url: all.mock.base("stall_head"), models: "slow" });
+      await all.mock.clear();
+      const request = leaving([["model", "slow"], ["file", wav(120), "a.wav"]]);
+      await eventually(async () => (await all.mock.requests()).length > 0, "the call");
+      request.destroy();
+      const row = await eventually(async () => (await all.admin.consumeRows()).find((one) => one.model_name === "slow"), "the row");
+      assert.deepEqual([row.prompt_tokens, row.completion_tokens], [2000, 0]);
+      const other = JSON.parse(row.other);
+      assert.deepEqual([other.end, other.settled_by], ["client_gone", "prompt"]);
+      await over();
     });
   });
 

@@ -548,7 +548,7 @@ describe("JSON routes", { timeout: 240_000 }, () => {
   });
 });
 
-describe("speech at its bounds", { timeout: 120_000 }, () => {
+describe("JSON routes at their bounds", { timeout: 120_000 }, () => {
   const env = { TOLLGATE_MAX_ANSWER_MB: "1", TOLLGATE_DRAIN_TIMEOUT: "1s" };
   let dir, mock, gateway, admin, key;
   before(async () => {
@@ -556,7 +556,7 @@ describe("speech at its bounds", { timeout: 120_000 }, () => {
     mock = await startMock();
     gateway = await startGateway({ dir, env });
     admin = await Account.setup(gateway.url);
-    await admin.channel({ base_url: mock.url, models: "tts-1" });
+    await admin.channel({ base_url: mock.url, models: "tts-1,gpt-image-1,rank-1,text-moderation-stable" });
     ({ key } = await admin.token());
   });
   after(async () => {
@@ -565,6 +565,52 @@ describe("speech at its bounds", { timeout: 120_000 }, () => {
     if (dir) removeDir(dir);
   });
   const speech = () => `${gateway.url}/v1/audio/speech`;
+
+  const lies = {
+    moderations: (text) => ({ input: text }),
+    "images/generations": (text) => ({ model: "gpt-image-1", prompt: text }),
+    "audio/speech": (text) => ({ model: "tts-1", input: text }),
+    rerank: (text) => ({ model: "rank-1", query: text, documents: ["a"] }),
+  };
+  for (const [path, body] of Object.entries(lies))
+    it(`B1 ${path}: an upstream that lies gets an error and no charge, the next request works`, async () => {
+      const rows = (await admin.consumeRows()).length;
+      const balance = await admin.balance();
+      for (const lie of [
+        "endless_head",
+        "endless_body",
+        "switch_protocols",
+        "gzip_bomb",
+        "close_at=20",
+        "html200",
+        "empty200",
+        "cut_head",
+      ]) {
+        const answer = await post(`${gateway.url}/v1/${path}`, key, body(`[[mock ${lie}]]`));
+        assert.equal(answer.status, 500, `${lie}: ${answer.body.toString().slice(0, 200)}`);
+        assert.equal(answer.headers["content-type"], "application/json; charset=utf-8");
+      }
+      assert.equal((await admin.consumeRows()).length, rows);
+      assert.equal(await admin.balance(), balance);
+      const next = await post(`${gateway.url}/v1/${path}`, key, body("hi"));
+      assert.equal(next.status, 200);
+      await admin.row(next.headers["x-oneapi-request-id"]); // rows are written behind the answer
+    });
+
+  for (const [path, body, prompt] of [
+    ["images/generations", lies["images/generations"], () => 1],
+    ["rerank", lies.rerank, (text) => weigh(`a\n${text}`)],
+  ])
+    it(`B7 ${path}: figures that cannot be are not charged`, async () => {
+      for (const odd of ["negative", "huge", "fraction", "text", "total"]) {
+        const text = `[[mock odd_usage=${odd}]]`;
+        const answer = await post(`${gateway.url}/v1/${path}`, key, body(text));
+        assert.equal(answer.status, 200);
+        const row = await admin.row(answer.headers["x-oneapi-request-id"]);
+        assert.equal(row.prompt_tokens, prompt(text), odd);
+        assert.deepEqual([JSON.parse(row.other).usage_refused, JSON.parse(row.other).settled_by], [true, "counted"]);
+      }
+    });
 
   it("an answer without end is broken off and charged for what came", async () => {
     const input = "[[mock audio_ms=60000 chunks=60]]".padEnd(60, "x"); // 2.88 MB

@@ -28,7 +28,7 @@ class ApiTest : public testing::Test {
     db_ = *sql::open_sqlite(path_, 4);
     auto lease = *db_->lease();
     ASSERT_TRUE(model::migrate(*lease));
-    Services services{.db = *db_, .log_db = *db_, .clock = clock_};
+    Services services{.db = *db_, .log_db = *db_, .clock = clock_, .limits = limits_};
     services.settings.session_secrets = {"secret-of-the-test"};
     services.settings.global_limit.enabled = false;
     services.settings.critical_limit.enabled = false;
@@ -127,6 +127,7 @@ class ApiTest : public testing::Test {
   }
 
   core::ManualClock clock_;
+  core::MemoryRateLimits limits_{clock_};
   std::string path_;
   std::unique_ptr<sql::Pool> db_;
   std::unique_ptr<Api> api_;

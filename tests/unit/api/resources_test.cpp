@@ -320,6 +320,10 @@ TEST_F(Resources, HoldersOfAKeySeeItsUsageWhateverItsState) {
       R"({"object":"token_usage","name":"k","total_granted":5,"total_used":0,"total_available":5,)"
       R"("unlimited_quota":false,"model_limits":{"a":true,"b":true},"model_limits_enabled":true,"expires_at":0})");
   EXPECT_TRUE(call("GET", "/api/log/token", {.token = "sk-" + key})["data"].is_array());
+  auto pinned = send("GET", "/api/usage/token/", {.token = "sk-" + key + "-17"});
+  EXPECT_EQ(pinned.status, 200);
+  EXPECT_NE(pinned.body.find("Failed to get token info"), std::string::npos) << pinned.body;
+  EXPECT_EQ(send("GET", "/api/log/token", {.token = "sk-" + key + "-17"}).status, 200);
   EXPECT_EQ(send("GET", "/api/usage/token/").status, 401);
   Response unknown = send("GET", "/api/log/token", {.token = "sk-" + std::string(48, 'x')});
   EXPECT_EQ(unknown.status, 401);

@@ -141,6 +141,14 @@ TEST(AudioDuration, ReadsWhatItCanOfAFileCutAnywhere) {
   }
 }
 
+TEST(AudioDuration, GivesUpOnAFileThatIsMadeToBeLookedAtForLong) {
+  // Elements of two bytes each, and bytes each of which could begin a frame.
+  auto webm = bytes_of("plain.webm") + std::string(80U << 20U, '\xEC');
+  for (std::size_t at = bytes_of("plain.webm").size() + 1; at < webm.size(); at += 2) webm[at] = '\x80';
+  EXPECT_FALSE(audio_duration("webm", webm));
+  EXPECT_FALSE(audio_duration("mp3", std::string(80U << 20U, '\xFF') + bytes_of("plain.mp3")));
+}
+
 TEST(AudioDuration, GivesAThousandTokensAMinuteOfSecondsBegun) {
   EXPECT_EQ(core::audio_tokens(95.3), 1600);
   EXPECT_EQ(core::audio_tokens(7.2), 133);

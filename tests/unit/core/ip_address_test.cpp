@@ -31,10 +31,11 @@ TEST(IpAllowList, MatchesAddressesAndBlocks) {
   EXPECT_FALSE(admits(list, "2001:db8:8000::1"));
 }
 
-// Commas do not separate entries: clients of the compatible product rely on the line feed.
-TEST(IpAllowList, OfInvalidEntriesAdmitsNobody) {
-  EXPECT_FALSE(admits("1.1.1.1,2.2.2.2", "1.1.1.1"));
-  EXPECT_FALSE(admits("10.0.0.0/33", "10.0.0.1"));
+TEST(IpAllowList, TakesCommasLikeLineFeeds) {
+  for (auto address : {"1.1.1.1", "2.2.2.2", "10.0.0.9"}) EXPECT_TRUE(admits("1.1.1.1, 2.2.2.2,10.0.0.0/8", address));
+  EXPECT_FALSE(admits("1.1.1.1,2.2.2.2", "3.3.3.3"));
 }
+
+TEST(IpAllowList, OfInvalidEntriesAdmitsNobody) { EXPECT_FALSE(admits("10.0.0.0/33", "10.0.0.1")); }
 
 }  // namespace tollgate::core

@@ -87,8 +87,24 @@ TEST(OpenAiRequest, CountsWhatAPromptHolds) {
                               "tools":[{"function":{"name":"f","description":"D","parameters":{"b":1,"a":[true,"x"]}}}]})"),
       [&](std::string_view part) { text += std::string(part) + "|"; });
   EXPECT_EQ(text, "system|S|user|N|T|assistant|f|D|map[a:[true x] b:1]|");
-  EXPECT_EQ(parts.images, 1);
   EXPECT_EQ(parts.extra_tokens, 8 + 3 * 3 + 3 + 3);
+}
+
+TEST(OpenAiRequest, NamesTheFilesOfAPrompt) {
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"T"},
+    {"type":"image_url","image_url":{"url":"http://a/1","detail":"low"}},{"type":"image_url","image_url":"data:,x"},
+    {"type":"input_audio","input_audio":{"data":"x","format":"wav"}},{"type":"input_audio","input_audio":{"data":"x"}},
+    {"type":"file","file":{"filename":"f","file_data":"data:,y"}},{"type":"file","file":{"file_id":"1"}},
+    {"type":"video_url","video_url":"http://a/2"}]}]})";
+  std::string files;
+  visit_prompt(
+      OpenAiRoute::kChatCompletions, padded(body), [](std::string_view) {},
+      [&](const PromptFile& file) {
+        files += std::to_string(static_cast<int>(file.kind)) + " " + std::string(file.source) + " " +
+                 std::string(file.detail) + "|";
+      });
+  EXPECT_EQ(files, "0 http://a/1 low|0 data:,x |1  |3 data:,y |2 http://a/2 |");
+  EXPECT_EQ(read(body).files, 7);
 }
 
 TEST(OpenAiRequest, ALongNumberDoesNotHideThePrompt) {

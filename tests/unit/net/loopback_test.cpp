@@ -427,7 +427,8 @@ class UpstreamTest : public Loopback {
     auto& worker = *workers_.front();
     worker.post([&] {
       worker.spawn([](Worker& on, std::string where, Timeouts limits, std::string via, std::function<void()> wake,
-                      BodySource* from, std::promise<Outcome>& result) -> awaitable<void> {
+                      const std::vector<std::string>* addresses, BodySource* from,
+                      std::promise<Outcome>& result) -> awaitable<void> {
         Outcome outcome;
         auto url = *parse_url(where);
         std::optional<Url> proxy_url;
@@ -438,6 +439,7 @@ class UpstreamTest : public Loopback {
         if (!from) request.body = pieces;
         request.source = from;
         request.timeouts = limits;
+        request.addresses = addresses;
         request.proxy = proxy_url ? &*proxy_url : nullptr;
         CallControl control;
         if (wake) {
@@ -463,10 +465,12 @@ class UpstreamTest : public Loopback {
           }
         }
         result.set_value(std::move(outcome));
-      }(worker, address, timeouts, proxy, woken, source, done));
+      }(worker, address, timeouts, proxy, woken, pinned_, source, done));
     });
     return done.get_future().get();
   }
+
+  const std::vector<std::string>* pinned_ = nullptr;  // of the calls from now on
 };
 
 TEST_F(UpstreamTest, ReusesItsConnection) {
@@ -485,6 +489,21 @@ TEST_F(UpstreamTest, ReusesItsConnection) {
   }
   EXPECT_EQ(upstream.accepted(), 1);
   TearDown();  // the pooled connection closes, and with it the script
+}
+
+TEST_F(UpstreamTest, ConnectsToGivenAddressesWhateverTheNameAndKeepsNoConnection) {
+  ScriptedUpstream upstream([](int fd, int) {
+    auto request = ScriptedUpstream::take_request(fd);
+    EXPECT_NE(request.find("Host: nobody.invalid:"), std::string::npos);
+    ScriptedUpstream::say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  auto address = upstream.url();
+  address.replace(address.find("127.0.0.1"), 9, "nobody.invalid");
+  const std::vector<std::string> here{"127.0.0.1"};
+  pinned_ = &here;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(call(address).body, "ok");
+  EXPECT_EQ(upstream.accepted(), 3);
+  EXPECT_EQ(workers_.front()->alive().idle_upstreams, 0);
 }
 
 TEST_F(UpstreamTest, RepeatsOnceOnAPooledConnectionThatWasClosed) {
@@ -639,6 +658,10 @@ TEST_F(Loopback, ReadsABodyPieceByPieceInEachFraming) {
   EXPECT_NE(client.read_until("200000:xxxxxxxxxx:1").find("200 OK"), std::string::npos);
   client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n");
   EXPECT_NE(client.read_until("6:hello!:").find("200 OK"), std::string::npos);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_NE(client.read_until("100 Continue\r\n\r\n").find("HTTP/1.1 100"), std::string::npos);
+  client.send("after");
+  EXPECT_NE(client.read_until("5:after:0").find("200 OK"), std::string::npos);
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300001\r\n\r\n");
   EXPECT_NE(client.read_all().find("413"), std::string::npos);
 }

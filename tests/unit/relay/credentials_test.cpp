@@ -43,7 +43,14 @@ TEST(Credentials, OfOtherClientsCountOnTheirRoutesOnly) {
 TEST(Credentials, OfWebSocketClientsReplaceAuthorization) {
   EXPECT_EQ(find("/v1/realtime", {{"sec-websocket-protocol", "realtime, openai-insecure-api-key.sk-w, beta"}}).key,
             "w");
-  EXPECT_EQ(find("/v1/realtime", {{"authorization", "sk-a"}, {"sec-websocket-protocol", "realtime"}}).key, "realtime");
+  EXPECT_EQ(find("/v1/realtime", {{"authorization", "sk-a"}, {"sec-websocket-protocol", "realtime"}}).key, "a");
+}
+
+TEST(Credentials, OfMidjourneyClientsCountWhereThereIsNoOther) {
+  EXPECT_EQ(find("/mj/submit/imagine", {{"mj-api-secret", "sk-m"}}).key, "m");
+  EXPECT_EQ(find("/mj/submit/imagine", {{"authorization", "Bearer midjourney-proxy"}, {"mj-api-secret", "m"}}).key,
+            "m");
+  EXPECT_EQ(find("/mj/submit/imagine", {{"authorization", "Bearer sk-a"}, {"mj-api-secret", "m"}}).key, "a");
 }
 
 }  // namespace tollgate::relay

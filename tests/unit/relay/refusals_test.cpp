@@ -11,6 +11,10 @@ TEST(Refusals, O2_EveryErrorHasAReason) {
   EXPECT_EQ(refusal_of(gate_error(401, "x")), Refusal::kKey);
   EXPECT_EQ(refusal_of(gate_error(403, "x", "access_denied")), Refusal::kRights);
   EXPECT_EQ(refusal_of(gate_error(413, "x")), Refusal::kRequest);
+  EXPECT_EQ(refusal_of(gate_error(429, "x")), Refusal::kLimit);
+  EXPECT_EQ(refusal_of(gateway_error(400, "sensitive_words_detected", "x")), Refusal::kRequest);
+  EXPECT_EQ(to_string(Refusal::kLimit), "limit");
+  EXPECT_EQ(to_string(Refusal::kOther), "other");
   EXPECT_EQ(refusal_of(gate_error(503, "x", "model_not_found")), Refusal::kNoChannel);
   EXPECT_EQ(refusal_of(gate_error(503, "x", "auth_backend_unavailable")), Refusal::kDatabaseAway);
   EXPECT_EQ(refusal_of(dialect::invalid_request("x")), Refusal::kRequest);
