@@ -107,6 +107,11 @@ struct Services {
   std::function<ChannelTestResult(const ChannelTest&)> test_channel = {};
   std::function<bool()> test_all_channels = {};
 
+  // What is left at a channel's vendor, asked anew and stored; without a callback it is refused. The first waits for
+  // the vendor and gives dollars; the second for all channels, one after the other, false: a run is under way.
+  std::function<core::Result<double>(core::ChannelId)> update_balance = {};
+  std::function<bool()> update_all_balances = {};
+
   // Keys of channel affinity on this node; without callbacks there are none. Dropping answers how many went.
   std::function<void(const std::function<void(std::string_view)>&)> each_affinity_key = {};
   std::function<std::size_t(const std::function<bool(std::string_view)>&)> drop_affinity_keys = {};

@@ -1,6 +1,8 @@
 // Switching a channel on and off by hand, and asking its upstream whether it works.
 #include "model/channel_status.h"
 
+#include <fmt/core.h>
+
 #include "api/channel_json.h"
 #include "api/database.h"
 #include "api/handlers.h"
@@ -39,6 +41,25 @@ Response test_channel(Context& c) {
 Response test_channels(Context& c) {
   if (!c.services.test_all_channels) return fail("channel tests are not available");
   return c.services.test_all_channels() ? ok() : fail("测试已在运行中");
+}
+
+Response update_channel_balance(Context& c) {
+  if (!c.id()) return bad_id(c);
+  const core::ChannelId id{*c.id()};
+  if (!must(model::find_channel(c.db, id))) return fail(fmt::format("渠道# {}，已不存在", id.value));
+  if (!c.services.update_balance) return fail("balances are not available");
+  auto balance = c.services.update_balance(id);
+  if (!balance) return fail(balance.error().message);
+  json::object body;
+  body.emplace("success", true);
+  body.emplace("message", "");
+  body.emplace("balance", *balance);
+  return json_response(200, body);
+}
+
+Response update_channel_balances(Context& c) {
+  if (!c.services.update_all_balances) return fail("balances are not available");
+  return c.services.update_all_balances() ? ok() : fail("balances are being updated already");
 }
 
 }  // namespace tollgate::api

@@ -59,6 +59,8 @@ Response update_channel(Context& c);
 Response set_channel_status(Context& c);
 Response test_channel(Context& c);
 Response test_channels(Context& c);
+Response update_channel_balance(Context& c);
+Response update_channel_balances(Context& c);
 
 // channel_keys.cpp
 Response manage_channel_keys(Context& c);
@@ -91,6 +93,13 @@ Response log_stat(Context& c);
 Response own_log_stat(Context& c);
 Response retired(Context& c);
 Response token_logs(Context& c);
+
+// data.cpp
+Response list_data(Context& c);
+Response list_own_data(Context& c);
+
+// user_setting.cpp
+Response update_user_setting(Context& c);
 
 // usage.cpp
 Response token_usage(Context& c);

@@ -49,6 +49,18 @@ constexpr Entry kCatalogue[] = {
     {"user.already_common", "This user is already a common user", "该用户已经是普通用户"},
     {"user.admin_cannot_promote", "Regular administrators cannot promote other users to administrator",
      "普通管理员用户无法提升其他用户为管理员"},
+    {"quota.threshold_gt_zero", "Warning threshold must be greater than 0", "预警阈值必须大于0"},
+    {"setting.invalid_type", "Invalid warning type", "无效的预警类型"},
+    {"setting.webhook_empty", "Webhook URL cannot be empty", "Webhook地址不能为空"},
+    {"setting.webhook_invalid", "Invalid Webhook URL", "无效的Webhook地址"},
+    {"setting.email_invalid", "Invalid email address", "无效的邮箱地址"},
+    {"setting.bark_url_empty", "Bark push URL cannot be empty", "Bark推送URL不能为空"},
+    {"setting.bark_url_invalid", "Invalid Bark push URL", "无效的Bark推送URL"},
+    {"setting.gotify_url_empty", "Gotify server URL cannot be empty", "Gotify服务器地址不能为空"},
+    {"setting.gotify_token_empty", "Gotify token cannot be empty", "Gotify令牌不能为空"},
+    {"setting.gotify_url_invalid", "Invalid Gotify server URL", "无效的Gotify服务器地址"},
+    {"setting.url_must_http", "URL must start with http:// or https://", "URL必须以http://或https://开头"},
+    {"setting.saved", "Settings updated", "设置已更新"},
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/user/self/groups", kUser, self_groups},
     {"GET", "/api/user/models", kUser, user_models},
     {"GET", "/api/user/token", kUser, create_access_token},
+    {"PUT", "/api/user/setting", kUser, update_user_setting},
     {"GET", "/api/models", kUser, models_by_type},
 
     // Users
@@ -56,6 +57,8 @@ constexpr Route kRoutes[] = {
     {"POST", "/api/channel/{id}/key", kRoot, show_channel_key, Limit::kCritical, Object::kChannel},
     {"GET", "/api/channel/test", kAdmin, test_channels},
     {"GET", "/api/channel/test/{id}", kAdmin, test_channel, Limit::kNone, Object::kChannel},
+    {"GET", "/api/channel/update_balance", kAdmin, update_channel_balances},
+    {"GET", "/api/channel/update_balance/{id}", kAdmin, update_channel_balance, Limit::kNone, Object::kChannel},
     {"POST", "/api/channel/multi_key/manage", kAdmin, manage_channel_keys},
     {"POST", "/api/channel/{id}/status", kAdmin, set_channel_status, Limit::kNone, Object::kChannel},
     {"POST", "/api/channel", kAdmin, create_channel},
@@ -82,6 +85,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/log/self", kUser, list_own_logs},
     {"GET", "/api/log/self/stat", kUser, own_log_stat},
     {"GET", "/api/log/self/search", kUser, retired, Limit::kSearch},
+    {"GET", "/api/data", kAdmin, list_data},
+    {"GET", "/api/data/self", kUser, list_own_data},
 
     // For holders of an API key
     {"GET", "/api/usage/token", kToken, token_usage, Limit::kCritical},

@@ -22,11 +22,14 @@ std::string to_json(const NodeHealth& health) {
       money.main_mark, money.stat_mark, money.log_mark);
   auto living = fmt::format(R"({{"tasks":{},"sockets":{},"deadlines":{},"idle_upstreams":{}}})", alive.tasks,
                             alive.sockets, alive.deadlines, alive.idle_upstreams);
+  std::string errors;
+  for (const auto& [reason, count] : health.errors)
+    errors += fmt::format("{}\"{}\":{}", errors.empty() ? "" : ",", reason, count);
   return fmt::format(
-      R"({{"version":{},"draining":{},"connections":{},"requests":{},"requests_taken":{},"requests_refused":{},"relayed":{},"overloaded":{},"sql_reachable":{},)"
+      R"({{"version":{},"draining":{},"connections":{},"requests":{},"requests_taken":{},"requests_refused":{},"relayed":{},"overloaded":{},"errors":{{{}}},"sql_reachable":{},)"
       R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{}}})",
       core::json_string(health.version), health.draining, health.connections, health.requests, health.taken,
-      health.refused, health.relayed, health.overloaded, money.sql_reachable, money.recovered, journal,
+      health.refused, health.relayed, health.overloaded, errors, money.sql_reachable, money.recovered, journal,
       held_json(money.wallets), held_json(money.keys), living);
 }
 

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "app/command_line.h"
+#include "app/monitoring.h"
 #include "app/node_health.h"
 #include "app/secrets.h"
 #include "app/version.h"
@@ -25,7 +26,6 @@
 #include "model/schema.h"
 #include "net/resolver.h"
 #include "net/worker.h"
-#include "relay/channel_test.h"
 #include "sql/transaction.h"
 
 namespace tollgate::app {
@@ -371,9 +371,9 @@ int serve(const core::Config& config) {
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
                      cpu_threads, limits, clock);
 
-  relay::ChannelTester channel_tester(worker_list, snapshots, channel_health, *billing, **pool, clock,
-                                      !config.boolean("TLS_INSECURE_SKIP_VERIFY"),
-                                      [&snapshot_loop] { snapshot_loop.reload(); });
+  // Tests and balances of channels, notifications.
+  Monitoring monitoring(config, worker_list, snapshots, channel_health, *billing, **pool, clock,
+                        [&snapshot_loop] { snapshot_loop.reload(); });
 
   api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
   services.settings.session_secrets = session_secrets;
@@ -399,13 +399,7 @@ int serve(const core::Config& config) {
   services.set_token_balance = [&billing](core::TokenId token, core::Quota wanted) {
     return billing->set_token_balance(token, wanted);
   };
-  services.test_channel = [&channel_tester](const api::ChannelTest& wanted) {
-    auto report = channel_tester.test(wanted.channel,
-                                      {.model = wanted.model, .endpoint = wanted.endpoint, .stream = wanted.stream});
-    return api::ChannelTestResult{.success = report.message.empty(),
-                                  .message = report.message,
-                                  .seconds = static_cast<double>(report.result.time.count()) / 1000};
-  };
+  monitoring.connect(relay, channel_health, services);
   services.each_affinity_key = [&relay](const auto& visit) { relay.affinity_channels->each_key(visit); };
   services.drop_affinity_keys = [&relay](const auto& drops) { return relay.affinity_channels->erase_if(drops); };
   services.affinity_usage = [&relay](std::string_view rule, std::string_view group, std::string_view fingerprint) {
@@ -414,7 +408,6 @@ int serve(const core::Config& config) {
         sum.hit,          sum.total,         sum.window_seconds, sum.prompt_tokens, sum.completion_tokens,
         sum.total_tokens, sum.cached_tokens, sum.last_seen_at};
   };
-  services.test_all_channels = [&channel_tester] { return channel_tester.test_all(); };
   api::Api api(std::move(services));
 
   Health health;
@@ -429,6 +422,11 @@ int serve(const core::Config& config) {
     auto requests = server.requests();
     net::Alive alive;
     for (const auto& worker : workers) alive += worker->alive();
+    std::vector<std::pair<std::string_view, std::uint64_t>> errors;
+    for (std::size_t i = 0; i < relay::kRefusals; ++i) {
+      const auto reason = static_cast<relay::Refusal>(i);
+      errors.emplace_back(relay::to_string(reason), relay.refused(reason));
+    }
     return to_json({.version = reported_version(config),
                     .draining = server.draining(),
                     .connections = server.open_connections(),
@@ -437,6 +435,7 @@ int serve(const core::Config& config) {
                     .refused = requests.refused,
                     .relayed = relay.admission().open(),
                     .overloaded = relay.admission().refused(),
+                    .errors = std::move(errors),
                     .money = billing->health(),
                     .alive = alive});
   };
@@ -453,6 +452,7 @@ int serve(const core::Config& config) {
   billing->start();
   snapshot_loop.start();
   channel_health.start();
+  monitoring.start();
   for (const auto& worker : workers) worker->start();
   // The token tables take some milliseconds to build: not in the first request that needs them.
   cpu_threads.submit([] {
@@ -469,7 +469,7 @@ int serve(const core::Config& config) {
   drain(server, relay, config);
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
-  channel_tester.stop();
+  monitoring.stop();
   channel_health.stop();
   relay.load.stop();
   snapshot_loop.stop();

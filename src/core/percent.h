@@ -11,4 +11,7 @@ enum class Plus { kIsSpace, kStays };
 // A "%" that no two hex digits follow stays as it is.
 std::string percent_decoded(std::string_view text, Plus plus = Plus::kIsSpace);
 
+// As the value of a query member: all but letters, digits and "-_.~" as %XX, a space as "+".
+std::string query_escaped(std::string_view text);
+
 }  // namespace tollgate::core

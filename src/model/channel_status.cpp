@@ -139,4 +139,11 @@ sql::Result<void> set_channel_test_result(sql::Connection& db, core::ChannelId i
   return {};
 }
 
+sql::Result<void> set_channel_balance(sql::Connection& db, core::ChannelId id, double balance, std::int64_t now) {
+  auto done = db.execute("UPDATE channels SET balance = ?, balance_updated_time = ? WHERE id = ?",
+                         {Param(balance), Param(now), Param(id.value)});
+  if (!done) return done.error();
+  return {};
+}
+
 }  // namespace tollgate::model

@@ -39,5 +39,7 @@ sql::Result<bool> edit_channel_keys(sql::Connection& db, core::ChannelId id, con
 
 sql::Result<void> set_channel_test_result(sql::Connection& db, core::ChannelId id, std::int64_t response_ms,
                                           std::int64_t now);
+// In dollars.
+sql::Result<void> set_channel_balance(sql::Connection& db, core::ChannelId id, double balance, std::int64_t now);
 
 }  // namespace tollgate::model

@@ -125,6 +125,10 @@ sql::Result<bool> root_exists(sql::Connection& db) {
   return !rows->empty();
 }
 
+sql::Result<std::optional<User>> find_root(sql::Connection& db) {
+  return find_one(db, "role = 100 AND deleted_at IS NULL ORDER BY id", {});
+}
+
 sql::Result<std::int64_t> count_users(sql::Connection& db, const UserFilter& filter) {
   std::vector<Param> params;
   auto pattern = contains_pattern(filter.keyword);

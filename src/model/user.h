@@ -47,6 +47,7 @@ sql::Result<std::optional<User>> find_user_by_login(sql::Connection& db, std::st
 sql::Result<std::optional<User>> find_user_by_access_token(sql::Connection& db, std::string_view access_token);
 sql::Result<bool> username_or_email_taken(sql::Connection& db, std::string_view username, std::string_view email);
 sql::Result<bool> root_exists(sql::Connection& db);
+sql::Result<std::optional<User>> find_root(sql::Connection& db);  // the first of them
 sql::Result<std::int64_t> count_users(sql::Connection& db, const UserFilter& filter);
 sql::Result<std::vector<User>> list_users(sql::Connection& db, const UserFilter& filter, std::int64_t offset,
                                           std::int64_t limit);  // newest first

@@ -106,6 +106,7 @@ ChannelHealth::Outcome ChannelHealth::write(const ChannelFault& fault) {
   if (!lease) return failed(lease.error());
   auto done = model::disable_failing(**lease, fault.channel, fault.key, fault.reason, clock_.unix_seconds());
   if (!done) return failed(done.error());
+  if (done->what != model::SwitchedOff::kNothing && told_) told_(fault.channel, fault.name, 3, fault.reason);
   switch (done->what) {
     case model::SwitchedOff::kNothing: return Outcome::kDone;
     case model::SwitchedOff::kKey:

@@ -29,6 +29,9 @@ struct ChannelFault {
 // What is written about a failure of this key, without secrets.
 ChannelFault fault_of(const Channel& channel, const ChannelKey& key, const dialect::RelayError& error);
 
+// Told when a channel, or a key of it, went off (3, with the reason) or the channel came back (1). Waits for nothing.
+using StatusTold = std::function<void(core::ChannelId, const std::string& name, int status, const std::string& reason)>;
+
 // Writes faults to the database on a thread of its own, then has the snapshot read again. Each (channel, key) is in the
 // queue once, until the snapshot without it is in force; the queue is bounded, and what finds it full is reported again
 // by the next failure. While SQL is away faults wait and are tried again, 1 s … 30 s apart.
@@ -36,7 +39,8 @@ class ChannelHealth {
  public:
   // `changed` is called on the thread after something was written; it returns when the change is in force here.
   ChannelHealth(sql::Pool& pool, const core::Clock& clock, std::function<void()> changed);
-  ~ChannelHealth();  // as stop()
+  ~ChannelHealth();                                             // as stop()
+  void on_status(StatusTold told) { told_ = std::move(told); }  // before start()
   void start();
   void stop();  // writes what waits if SQL answers, then joins
 
@@ -54,6 +58,7 @@ class ChannelHealth {
   sql::Pool& pool_;
   const core::Clock& clock_;
   std::function<void()> changed_;
+  StatusTold told_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<ChannelFault> queue_;

@@ -24,6 +24,7 @@ using dialect::RelayError;
 
 constexpr std::size_t kMostOfAnswer = 1U << 20U;
 constexpr std::size_t kReadable = 64;  // bytes that readers may look at behind a text
+constexpr std::int64_t kMokaAi = 44, kVolcEngine = 45;
 constexpr std::chrono::milliseconds kWait{60'000}, kWhole{120'000};
 
 net::Timeouts limits_of(const Channel& channel) {
@@ -98,7 +99,7 @@ void judge_refusal(ProbeResult& result, const Channel& channel, int status, cons
 
 net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
   const auto& channel = *probe.channel;
-  auto body = probe_body(probe.route, probe.model, probe.stream);
+  auto body = probe_body(probe);
   const auto size = body.size();
   body.append(kReadable, '\0');
   const std::string_view text(body.data(), size);
@@ -167,35 +168,54 @@ net::awaitable<void> call_upstream(const Probe& probe, ProbeResult& result) {
 
 }  // namespace
 
-core::Result<OpenAiRoute> probe_route(std::string_view endpoint_type, std::string_view model) {
+core::Result<OpenAiRoute> probe_route(std::string_view endpoint_type, std::string_view model,
+                                      std::int64_t channel_type) {
   auto not_built = [](std::string_view what) {
     return core::error(core::Errc::kInvalid, fmt::format("endpoint type {} is not supported", what));
   };
-  if (endpoint_type == "openai") return OpenAiRoute::kChatCompletions;
+  // The formats of Anthropic and Gemini are asked by chat as well: the channel's own format is what is tested.
+  if (endpoint_type == "openai" || endpoint_type == "anthropic" || endpoint_type == "gemini")
+    return OpenAiRoute::kChatCompletions;
   if (endpoint_type == "embeddings") return OpenAiRoute::kEmbeddings;
+  if (endpoint_type == "jina-rerank") return OpenAiRoute::kRerank;
+  if (endpoint_type == "image-generation") return OpenAiRoute::kImages;
   if (!endpoint_type.empty()) return not_built(endpoint_type);
   auto name = core::ascii_lower(model);
   auto contains = [&](std::string_view part) { return name.find(part) != std::string::npos; };
-  // What is asked for later in this order wins.
-  if (contains("codex")) return not_built("openai-response");
-  if (contains("embed") || contains("bge-") || name.starts_with("m3e")) return OpenAiRoute::kEmbeddings;
-  if (contains("rerank")) return not_built("jina-rerank");
   if (name.ends_with("-openai-compact")) return not_built("openai-response-compact");
+  if (contains("codex")) return not_built("openai-response");
+  if (contains("rerank")) return OpenAiRoute::kRerank;
+  if (contains("embed") || contains("bge-") || name.starts_with("m3e") || channel_type == kMokaAi)
+    return OpenAiRoute::kEmbeddings;
+  if (contains("seedream") && channel_type == kVolcEngine) return OpenAiRoute::kImages;
+  if (contains("moderation")) return OpenAiRoute::kModerations;
   return OpenAiRoute::kChatCompletions;
 }
 
-std::string probe_body(OpenAiRoute route, std::string_view model, bool stream) {
+std::string probe_body(const Probe& probe) {
+  const std::string_view model = probe.model;
   std::string out = "{\"model\":" + core::json_string(model);
-  if (route == OpenAiRoute::kEmbeddings) return out + ",\"input\":[\"hello world\"]}";
+  switch (probe.route) {
+    case OpenAiRoute::kEmbeddings: return out + ",\"input\":[\"hello world\"]}";
+    case OpenAiRoute::kModerations: return out + ",\"input\":\"hello world\"}";
+    case OpenAiRoute::kImages: return out + ",\"prompt\":\"a cute cat\",\"n\":1,\"size\":\"1024x1024\"}";
+    case OpenAiRoute::kRerank:
+      return out +
+             ",\"query\":\"What is Deep Learning?\",\"documents\":[\"Deep Learning is a subset of machine learning.\","
+             "\"Machine learning is a field of artificial intelligence.\"],\"top_n\":2}";
+    default: break;
+  }
   out += ",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
   auto contains = [&](std::string_view part) { return model.find(part) != std::string_view::npos; };
-  if (model.starts_with("o"))
+  if (probe.gemini)
+    out += ",\"max_tokens\":3000";
+  else if (model.starts_with("o"))
     out += ",\"max_completion_tokens\":16";
   else if (contains("thinking"))
     out += contains("claude") ? "" : ",\"max_tokens\":50";
   else
     out += contains("gemini") ? ",\"max_tokens\":3000" : ",\"max_tokens\":16";
-  if (stream) out += ",\"stream\":true,\"stream_options\":{\"include_usage\":true}";
+  if (probe.stream) out += ",\"stream\":true,\"stream_options\":{\"include_usage\":true}";
   return out + "}";
 }
 

@@ -22,6 +22,7 @@ struct Probe {
   std::string model;           // as clients name it
   std::string upstream_model;  // after the channel's mapping
   bool stream = false;
+  bool gemini = false;  // asked for in that format: it thinks before it speaks
   bool verify_tls = true;
 };
 
@@ -32,11 +33,12 @@ struct ProbeResult {
   billing::Usage usage;  // as the upstream reports it
 };
 
-// The route that a model of this name is asked by: its embeddings, else chat. kInvalid for names and endpoint types of
-// routes that are not built.
-core::Result<dialect::OpenAiRoute> probe_route(std::string_view endpoint_type, std::string_view model);
+// The route that a model is asked by: the endpoint type's when one is named, else by the model's name and the channel's
+// type: rerank, embeddings, pictures, moderations, else chat. kInvalid for routes that are not built.
+core::Result<dialect::OpenAiRoute> probe_route(std::string_view endpoint_type, std::string_view model,
+                                               std::int64_t channel_type);
 // A few tokens' worth of a request.
-std::string probe_body(dialect::OpenAiRoute route, std::string_view model, bool stream);
+std::string probe_body(const Probe& probe);
 
 // On the calling worker. Ends within two minutes, whatever the channel's time limits.
 net::awaitable<ProbeResult> run_probe(Probe probe);

@@ -11,8 +11,8 @@
 #include "core/mask.h"
 #include "model/channel_status.h"
 #include "model/user.h"
-#include "net/worker.h"
 #include "relay/routing.h"
+#include "relay/secrets.h"
 
 namespace tollgate::relay {
 namespace {
@@ -40,8 +40,14 @@ core::Quota test_quota(const billing::Price& price, const billing::Usage& usage)
   return {static_cast<std::int64_t>(quota)};
 }
 
-std::string_view path_of(dialect::OpenAiRoute route) {
-  return route == dialect::OpenAiRoute::kEmbeddings ? "/v1/embeddings" : "/v1/chat/completions";
+std::string_view path_of(dialect::OpenAiRoute kind) {
+  switch (kind) {
+    case dialect::OpenAiRoute::kEmbeddings: return "/v1/embeddings";
+    case dialect::OpenAiRoute::kRerank: return "/v1/rerank";
+    case dialect::OpenAiRoute::kImages: return "/v1/images/generations";
+    case dialect::OpenAiRoute::kModerations: return "/v1/moderations";
+    default: return "/v1/chat/completions";
+  }
 }
 
 std::string model_of(const model::Channel& row, const std::string& asked) {
@@ -53,16 +59,16 @@ std::string model_of(const model::Channel& row, const std::string& asked) {
 
 }  // namespace
 
-ChannelTester::ChannelTester(std::vector<net::Worker*> workers, SnapshotHolder& snapshots, ChannelHealth& health,
-                             billing::Billing& billing, sql::Pool& pool, const core::Clock& clock, bool verify_tls,
-                             std::function<void()> changed)
-    : workers_(std::move(workers)),
+ChannelTester::ChannelTester(ChannelTestSettings settings, OnWorker& workers, SnapshotHolder& snapshots,
+                             ChannelHealth& health, billing::Billing& billing, sql::Pool& pool,
+                             const core::Clock& clock, std::function<void()> changed)
+    : settings_(settings),
+      workers_(workers),
       snapshots_(snapshots),
       health_(health),
       billing_(billing),
       pool_(pool),
       clock_(clock),
-      verify_tls_(verify_tls),
       changed_(std::move(changed)) {}
 
 ChannelTester::~ChannelTester() { stop(); }
@@ -72,39 +78,16 @@ void ChannelTester::stop() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_all();
   if (sweep_.joinable()) sweep_.join();
 }
 
-// Once workers are joined nothing runs there any more: what is not done then never will be.
-ProbeResult ChannelTester::run_on_worker(Probe probe) {
-  struct Shared {
-    bool done = false;
-    ProbeResult result;
-  };
-  auto shared = std::make_shared<Shared>();
-  std::unique_lock lock(mutex_);
-  auto* worker = workers_[next_worker_++ % workers_.size()];
-  worker->post([this, worker, shared, moved = std::move(probe)]() mutable {
-    worker->spawn([](ChannelTester& tester, std::shared_ptr<Shared> out, Probe asked) -> net::awaitable<void> {
-      auto result = co_await run_probe(std::move(asked));
-      {
-        std::lock_guard done(tester.mutex_);
-        out->result = std::move(result);
-        out->done = true;
-      }
-      tester.wake_.notify_all();
-    }(*this, shared, std::move(moved)));
-  });
-  wake_.wait(lock, [&] { return shared->done || stopping_; });
-  if (shared->done) return std::move(shared->result);
-  ProbeResult stopped;
-  stopped.message = "the gateway is stopping";
-  stopped.error = dialect::invalid_request(stopped.message);
-  return stopped;
+ChannelTestReport ChannelTester::test(core::ChannelId id, const ChannelTestOptions& options) {
+  auto report = ask(id, options);
+  if (report.called && !report.result.error && snapshots_.get()->relay.enable_automatically) enable_again(id);
+  return report;
 }
 
-ChannelTestReport ChannelTester::test(core::ChannelId id, const ChannelTestOptions& options) {
+ChannelTestReport ChannelTester::ask(core::ChannelId id, const ChannelTestOptions& options) {
   auto refused = [](std::string message) { return ChannelTestReport{.message = std::move(message)}; };
   auto snapshot = snapshots_.get();
   const auto* channel = snapshot->channel(id);
@@ -125,7 +108,7 @@ ChannelTestReport ChannelTester::test(core::ChannelId id, const ChannelTestOptio
 
   Probe probe;
   probe.model = model_of(*row, options.model);
-  auto route = probe_route(options.endpoint, probe.model);
+  auto route = probe_route(options.endpoint, probe.model, channel->provider ? channel->provider->type : 0);
   if (!route) return refused(route.error().message);
   auto mapped = mapped_model(*channel, probe.model);
   if (!mapped) return refused(mapped.error().message);
@@ -144,11 +127,17 @@ ChannelTestReport ChannelTester::test(core::ChannelId id, const ChannelTestOptio
   probe.route = *route;
   probe.upstream_model = std::move(*mapped);
   probe.stream = options.stream && *route == dialect::OpenAiRoute::kChatCompletions;
-  probe.verify_tls = verify_tls_;
-  auto result = run_on_worker(probe);
-  write_down(probe, result, user->group, user->username, *price);
-  if (!result.error && snapshot->relay.enable_automatically) enable_again(*channel);
-  return {.message = result.message, .called = true, .key = std::move(probe.key), .result = std::move(result)};
+  probe.gemini = options.endpoint == "gemini";
+  probe.verify_tls = settings_.verify_tls;
+  auto result = workers_.run<ProbeResult>([probe] { return run_probe(probe); });
+  if (!result) return refused("the gateway is stopping");
+  write_down(probe, *result, user->group, user->username, *price);
+  return {.message = result->message,
+          .called = true,
+          .key = std::move(probe.key),
+          .model = std::move(probe.model),
+          .username = std::move(user->username),
+          .result = std::move(*result)};
 }
 
 void ChannelTester::write_down(const Probe& probe, const ProbeResult& result, const std::string& group,
@@ -185,43 +174,81 @@ void ChannelTester::write_down(const Probe& probe, const ProbeResult& result, co
   billing_.log(std::move(record));
 }
 
-void ChannelTester::enable_again(const Channel& channel) {
+void ChannelTester::enable_again(core::ChannelId id) {
+  const auto snapshot = snapshots_.get();
+  const auto* channel = snapshot->channel(id);
+  if (!channel || channel->enabled) return;
   auto lease = pool_.lease();
-  auto enabled = lease ? model::enable_tested_channel(**lease, channel.id, clock_.unix_seconds())
-                       : sql::Result<bool>(lease.error());
+  auto enabled =
+      lease ? model::enable_tested_channel(**lease, id, clock_.unix_seconds()) : sql::Result<bool>(lease.error());
+  if (lease) *lease = sql::Pool::Lease();
   if (!enabled) {
-    core::log::warn("channel {} ({}) works, but cannot be enabled: {}", channel.id.value, channel.name,
+    core::log::warn("channel {} ({}) works, but cannot be enabled: {}", id.value, channel->name,
                     enabled.error().message);
   } else if (*enabled) {
-    core::log::info("channel {} ({}) is enabled: its test went well", channel.id.value, channel.name);
+    core::log::info("channel {} ({}) is enabled: its test went well", id.value, channel->name);
+    if (told_) told_(id, channel->name, 1, {});
     changed_();
   }
 }
 
 // Of a run over all channels: failures count as those of clients do, and so does an answer that took too long.
 void ChannelTester::judge(core::ChannelId id, const ChannelTestReport& report) {
-  auto snapshot = snapshots_.get();
+  const auto snapshot = snapshots_.get();
   const auto* channel = snapshot->channel(id);
-  if (!report.called || !channel || !channel->enabled) return;
+  if (!report.called || !channel) return;
   const auto& relay = snapshot->relay;
   auto error = report.result.error;
-  if (!error || !calls_for_disabling(relay, *channel, *error)) {
+  if (relay.disable_automatically && !(error && calls_for_disabling(relay, *channel, *error))) {
     const auto limit = snapshot->options->real("ChannelDisableThreshold");
     const auto took = static_cast<double>(report.result.time.count()) / 1000;
-    if (limit <= 0 || took <= limit) return;
-    error = dialect::gateway_error(408, "channel:response_time_exceeded",
-                                   fmt::format("响应时间 {:.2f}s 超过阈值 {:.2f}s", took, limit));
-    if (!calls_for_disabling(relay, *channel, *error)) return;
+    if (limit > 0 && took > limit)
+      error = dialect::gateway_error(408, "channel:response_time_exceeded",
+                                     fmt::format("响应时间 {:.2f}s 超过阈值 {:.2f}s", took, limit));
   }
+  if (!channel->enabled) {
+    if (!error && relay.enable_automatically) enable_again(id);
+    return;
+  }
+  if (!error || !calls_for_disabling(relay, *channel, *error)) return;
+  log_failure(*channel, report, *error);
   health_.report(fault_of(*channel, report.key, *error));
 }
 
-bool ChannelTester::test_all() {
+void ChannelTester::log_failure(const Channel& channel, const ChannelTestReport& report,
+                                const dialect::RelayError& error) {
+  if (!settings_.error_log) return;
+  billing::LogRecord record;
+  record.log.user_id = kTester;
+  record.log.username = report.username;
+  record.log.created_at = clock_.unix_seconds();
+  record.log.type = static_cast<std::int64_t>(model::LogType::kError);
+  record.log.content =
+      fmt::format("status_code={}, {}", error.status,
+                  core::mask_sensitive(core::scrub(error.log_text(), secrets_of(channel, report.key))));
+  record.log.token_name = kName;
+  record.log.model_name = report.model;
+  record.log.use_time = report.result.time.count() / 1000;
+  record.log.channel_id = channel.id;
+  billing_.log(std::move(record));
+}
+
+bool ChannelTester::running() const {
+  std::lock_guard lock(mutex_);
+  return running_;
+}
+
+bool ChannelTester::test_all(std::function<void()> finished) {
   std::lock_guard lock(mutex_);
   if (running_ || stopping_) return false;
   if (sweep_.joinable()) sweep_.join();  // of the run before, which is over
   running_ = true;
-  sweep_ = std::thread([this] { run_all(); });
+  sweep_ = std::thread([this, told = std::move(finished)] {
+    run_all();
+    if (told && !workers_.stopping()) told();
+    std::lock_guard done(mutex_);
+    running_ = false;
+  });
   return true;
 }
 
@@ -230,26 +257,24 @@ void ChannelTester::run_all() {
   {
     auto lease = pool_.lease();
     auto read = lease ? model::all_channels(**lease) : lease.error();
-    if (read)
-      rows = std::move(*read);
-    else
+    if (!read) {
       core::log::warn("channels are not tested: {}", read.error().message);
+      return;
+    }
+    rows = std::move(*read);
   }
   std::ranges::sort(rows, [](const auto& a, const auto& b) {
     return a.priority != b.priority ? a.priority > b.priority : a.id < b.id;
   });
+  bool first = true;
   for (const auto& row : rows) {
-    {
-      std::lock_guard lock(mutex_);
-      if (stopping_) break;
-    }
-    auto report = test(row.id, {});
+    if (workers_.stopping()) return;
+    if (!std::exchange(first, false) && settings_.pause.count() > 0 && !workers_.pause(settings_.pause)) return;
+    auto report = ask(row.id, {});
     if (!report.message.empty())
       core::log::info("channel {} ({}): test failed: {}", row.id.value, row.name, report.message);
     judge(row.id, report);
   }
-  std::lock_guard lock(mutex_);
-  running_ = false;
 }
 
 }  // namespace tollgate::relay

@@ -1,17 +1,16 @@
 // Testing channels for administrators: one at a time, or all in the background, with everything that is written about
 // it.
 #pragma once
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "billing/billing.h"
 #include "core/clock.h"
 #include "relay/channel_health.h"
 #include "relay/channel_probe.h"
+#include "relay/on_worker.h"
 #include "relay/snapshot.h"
 #include "sql/connection.h"
 
@@ -28,7 +27,15 @@ struct ChannelTestReport {
   std::string message;  // empty when it went well
   bool called = false;  // the upstream was asked, with `key`: `result` tells of it
   ChannelKey key;
+  std::string model;
+  std::string username;  // of the user it ran as
   ProbeResult result;
+};
+
+struct ChannelTestSettings {
+  bool verify_tls = true;
+  bool error_log = false;         // a failure that switches a channel off in a run leaves a row in the log
+  std::chrono::seconds pause{0};  // POLLING_INTERVAL, between the channels of a run
 };
 
 // Tests run as user 1, with the prices of that user's group; a log row tells what one would have cost, nothing is
@@ -36,39 +43,41 @@ struct ChannelTestReport {
 class ChannelTester {
  public:
   // `changed`: as of ChannelHealth.
-  ChannelTester(std::vector<net::Worker*> workers, SnapshotHolder& snapshots, ChannelHealth& health,
-                billing::Billing& billing, sql::Pool& pool, const core::Clock& clock, bool verify_tls,
-                std::function<void()> changed);
-  ~ChannelTester();  // as stop()
+  ChannelTester(ChannelTestSettings settings, OnWorker& workers, SnapshotHolder& snapshots, ChannelHealth& health,
+                billing::Billing& billing, sql::Pool& pool, const core::Clock& clock, std::function<void()> changed);
+  ~ChannelTester();                                             // as stop()
+  void on_status(StatusTold told) { told_ = std::move(told); }  // before the first test
 
-  // Waits for the upstream, two minutes at most: not on a network worker.
+  // Waits for the upstream, two minutes at most: not on a network worker. A good one enables a channel that was
+  // switched off automatically, where the option says so.
   ChannelTestReport test(core::ChannelId id, const ChannelTestOptions& options);
   // All channels one after the other, in the background; those that fail by the rules of channel_health, or are too
-  // slow, are disabled. False: a run is under way.
-  bool test_all();
-  void stop();  // after the workers were joined; tests that wait give up
+  // slow, are disabled, good ones enabled. `finished` is called at the end. False: a run is under way.
+  bool test_all(std::function<void()> finished = {});
+  bool running() const;
+  void stop();  // after OnWorker::stop(): tests that wait have given up
 
  private:
-  ProbeResult run_on_worker(Probe probe);
+  ChannelTestReport ask(core::ChannelId id, const ChannelTestOptions& options);
   void write_down(const Probe& probe, const ProbeResult& result, const std::string& group, const std::string& username,
                   const billing::Price& price);
-  void enable_again(const Channel& channel);
+  void enable_again(core::ChannelId id);
   void judge(core::ChannelId id, const ChannelTestReport& report);
+  void log_failure(const Channel& channel, const ChannelTestReport& report, const dialect::RelayError& error);
   void run_all();
 
-  std::vector<net::Worker*> workers_;
+  ChannelTestSettings settings_;
+  OnWorker& workers_;
   SnapshotHolder& snapshots_;
   ChannelHealth& health_;
   billing::Billing& billing_;
   sql::Pool& pool_;
   const core::Clock& clock_;
-  bool verify_tls_;
   std::function<void()> changed_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
+  StatusTold told_;
+  mutable std::mutex mutex_;
   bool stopping_ = false;
   bool running_ = false;
-  std::size_t next_worker_ = 0;
   std::thread sweep_;
 };
 

@@ -31,6 +31,8 @@ std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billi
   if (!*token) return identity;
   identity->found = true;
   identity->token = std::move(**token);
+  identity->wallet = billing.wallet(identity->token.user_id);
+  identity->spent_before = {identity->wallet->spent};
   auto user = model::find_user(db, identity->token.user_id);
   if (!user) return nullptr;
   if (!*user) return identity;
@@ -53,6 +55,7 @@ void set_owner(Identity& identity, const model::User& user, billing::Billing& bi
   identity.user_group = user.group;
   identity.user_status = user.status;
   identity.user_role = user.role;
+  identity.column = user.quota;
   boost::system::error_code ec;
   auto setting = boost::json::parse(user.setting.empty() ? "{}" : user.setting, ec);
   if (!ec && setting.is_object()) {
@@ -62,8 +65,12 @@ void set_owner(Identity& identity, const model::User& user, billing::Billing& bi
     };
     identity.accept_unset_ratio = flag("accept_unset_model_ratio_model");
     identity.record_ip = flag("record_ip_log");
+    if (const auto* value = setting.get_object().if_contains("quota_warning_threshold"); value && value->is_number())
+      identity.warning_threshold = value->to_number<double>();
   }
+  if (identity.wallet) return;  // taken before the row was read
   identity.wallet = billing.wallet(identity.user);
+  identity.spent_before = {identity.wallet->spent};
 }
 
 net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key) {

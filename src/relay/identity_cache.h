@@ -31,6 +31,9 @@ struct Identity {
   std::int64_t user_role = 0;
   bool accept_unset_ratio = false;
   bool record_ip = false;
+  double warning_threshold = 0;  // of the balance; 0: the option's
+  core::Quota column;            // users.quota, without what nodes hold
+  core::Quota spent_before;      // Account::spent of the wallet when the column was not yet read
   billing::AccountPtr wallet;
   billing::AccountPtr key_limit;  // null for keys without a limit
   core::SteadyTime loaded;

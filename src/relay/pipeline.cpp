@@ -242,7 +242,10 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
   // cannot be counted is named as the client named it.
   if (error.code != "\"count_token_failed\"" && error.kind == dialect::ErrorKind::kGateway && !error.before_gates)
     error.message = core::mask_sensitive(error.message);
-  request.local.counters.refused.fetch_add(1, std::memory_order_relaxed);
+  const auto reason = refusal_of(error);
+  if (auto alike = request.local.counters.refused.count(reason, request.relay.clock.steady()))
+    core::log::info("request {} is answered {}: {} ({} for this reason since the last such line)", request.id,
+                    error.status, to_string(reason), alike);
   auto body = dialect::error_body(error, request.id);
   // Keep-alives have begun the answer: its status is gone, the error is an event and the last one.
   if (request.exchange.started()) {
@@ -281,10 +284,17 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
                                                        .affinity_models = {},
                                                        .no_stream_options = {},
                                                        .journal_told = false,
-                                                       .clients = nullptr}));
+                                                       .clients = nullptr,
+                                                       .told_of_balance = {}}));
 }
 
 Relay::~Relay() = default;
+
+std::uint64_t Relay::refused(Refusal reason) const {
+  std::uint64_t sum = 0;
+  for (const auto& local : locals_) sum += local->counters.refused.of(reason);
+  return sum;
+}
 
 Relay::Local& Relay::local(const net::Worker& worker) { return *locals_[static_cast<std::size_t>(worker.index())]; }
 

@@ -1,8 +1,10 @@
 // The relay's front: what it needs of the program, and the handlers of its routes.
 #pragma once
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "relay/affinity_store.h"
 #include "relay/identity_cache.h"
 #include "relay/playground.h"
+#include "relay/refusals.h"
 #include "relay/snapshot.h"
 #include "relay/spool.h"
 #include "relay/system_load.h"
@@ -53,7 +56,7 @@ struct RelaySettings {
 // Counters of one worker, summed when read.
 struct RelayCounters {
   std::atomic<std::uint64_t> requests{0};
-  std::atomic<std::uint64_t> refused{0};
+  RefusalCounts refused;
   std::atomic<std::uint64_t> failed_attempts{0};
   std::atomic<std::uint64_t> charged{0};
 };
@@ -79,6 +82,9 @@ class Relay {
 
   Admission& admission() { return admission_; }
 
+  // Answered with an error for this reason since the start. Any thread.
+  std::uint64_t refused(Refusal reason) const;
+
   // What belongs to one worker.
   struct Local {
     IdentityCache identities;
@@ -87,11 +93,16 @@ class Relay {
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<std::string> buffers;  // lent to streams while they have something to send
     AffinityModels affinity_models;
-    std::unordered_set<std::int64_t> no_stream_options;  // channels that refused the member
-    bool journal_told = false;                           // the journal is woken at the end of this turn
-    ClientSide* clients = nullptr;                       // of the attempts that run
+    std::unordered_set<std::int64_t> no_stream_options;                  // channels that refused the member
+    bool journal_told = false;                                           // the journal is woken at the end of this turn
+    ClientSide* clients = nullptr;                                       // of the attempts that run
+    std::unordered_map<std::int64_t, core::SteadyTime> told_of_balance;  // user → when
   };
   Local& local(const net::Worker& worker);
+
+  // Told of users whose balance may be low after a charge (relay/low_balance); waits for nothing. Set before the first
+  // request, may be empty.
+  std::function<void(core::UserId, core::Quota charge)> low_balance;
 
   const RelaySettings settings;
   SnapshotHolder& snapshots;

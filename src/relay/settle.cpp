@@ -12,6 +12,7 @@
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/estimate.h"
+#include "relay/low_balance.h"
 #include "relay/media_charge.h"
 #include "relay/model_limit.h"
 
@@ -202,6 +203,7 @@ billing::SettleRecord make_record(const Request& request, const EndOfRequest& en
 }
 
 net::awaitable<void> charge(Request& request, billing::SettleRecord record) {
+  const auto charged = record.charge;
   auto reservation = std::move(*request.reservation);
   request.reservation.reset();
   auto committed = co_await net::suspend<billing::Committed>([&](auto done) {
@@ -214,6 +216,7 @@ net::awaitable<void> charge(Request& request, billing::SettleRecord record) {
     });
   });
   core::fault_point("settle.journaled");
+  warn_if_low(request, charged);
   if (committed == billing::Committed::kRefused)
     core::log::error("request {}: its charge could not be journaled", request.id);
 }

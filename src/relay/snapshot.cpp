@@ -250,6 +250,7 @@ RelayOptions read_options(const core::Options& options) {
   if (options.boolean("grok.violation_deduction_enabled"))
     out.violation_fee = options.real("grok.violation_deduction_amount");
   out.validation_is_500 = options.text("tg.validation_status") == "500";
+  out.remind_threshold = options.real("QuotaRemindThreshold");
   out.pass_body = options.boolean("global.pass_through_request_enabled");
   out.model_limits = ModelLimits::of(options);
   out.load = LoadThresholds::of(options);

@@ -104,6 +104,7 @@ struct RelayOptions {
   double usd_exchange_rate = 7.3;
   std::string currency_symbol;
   double currency_rate = 1;
+  double remind_threshold = 1000;  // units; a balance below it is told to its user
   bool validation_is_500 = false;
   FetchRules fetch;                                         // of files that requests link to
   std::shared_ptr<const AffinityRules> affinity;            // null: off

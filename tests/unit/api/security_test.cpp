@@ -118,7 +118,7 @@ TEST_F(Security, X2_HostileCredentialsAndQueriesAreOnlyTexts) {
     }
   }
   for (const char* path : {"/api/user/search", "/api/channel/search", "/api/log/", "/api/log/self", "/api/log/stat",
-                           "/api/token/search"}) {
+                           "/api/data/", "/api/token/search"}) {
     clock_.advance(std::chrono::seconds(60));
     const std::string query =
         "?keyword=%27%20OR%201=1--&token=%27&group=%27&model=%27&username=%27&model_name=%27x&p=-5&page_size=-1"

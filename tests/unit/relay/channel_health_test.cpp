@@ -190,6 +190,22 @@ TEST_F(Health, AChannelWithOneKeyIsDisabledWithReasonAndTimeBesideWhatStoodThere
   EXPECT_EQ(changes_, 1);
 }
 
+TEST_F(Health, ItIsToldOfWhatWentOffAndOfNothingElse) {
+  std::vector<std::string> told;
+  health_->on_status([&](core::ChannelId channel, const std::string& name, int status, const std::string& reason) {
+    told.push_back(std::to_string(channel.value) + name + std::to_string(status) + reason);
+  });
+  auto id = make("k1\nk2", kTwoKeys);
+  report(id, "k1", "first");
+  report(id, "other", "never had it");
+  report(id, "k2", "second");
+  ASSERT_TRUE(health_->write_waiting());
+  report(id, "k2", "again");
+  ASSERT_TRUE(health_->write_waiting());
+  const auto number = std::to_string(id.value);
+  EXPECT_EQ(told, (std::vector<std::string>{number + "made3first", number + "made3second"}));
+}
+
 TEST_F(Health, DisablingAgainChangesNothing) {
   auto id = make("k1");
   report(id, "k1");
