@@ -117,6 +117,8 @@ const Provider* find_provider(std::int64_t type) {
   return nullptr;
 }
 
+bool has_fixed_addresses(const Provider& provider) { return !provider.address || provider.address == openai_address; }
+
 core::Result<std::string> upstream_url(const Provider& provider, const Call& call) {
   auto base = call.base_url.empty() ? provider.base_url : call.base_url;
   if (base.empty()) return core::error(core::Errc::kInvalid, "the channel has no base URL");

@@ -53,4 +53,7 @@ std::span<const Provider> providers();
 // the channel nor its type has an address, or when something that the type needs is missing.
 core::Result<std::string> upstream_url(const Provider& provider, const Call& call);
 
+// Whether the address depends on channel and route alone, as long as the call has no query: it can be kept.
+bool has_fixed_addresses(const Provider& provider);
+
 }  // namespace tollgate::provider

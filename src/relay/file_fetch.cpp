@@ -29,7 +29,7 @@ std::chrono::milliseconds left(steady_clock::time_point due) {
 
 // All of them, or the reason why none.
 net::awaitable<core::Result<net::Resolver::Addresses>> addresses_of(net::Worker& worker, const net::Url& url,
-                                                                    const FetchRules& rules) {
+                                                                    const core::FetchRules& rules) {
   using Resolved = core::Result<net::Resolver::Addresses>;
   auto& resolver = worker.resolver();
   auto resolved = co_await net::suspend<std::shared_ptr<Resolved>>([&resolver, host = url.host](auto done) {
@@ -39,7 +39,7 @@ net::awaitable<core::Result<net::Resolver::Addresses>> addresses_of(net::Worker&
   const bool of_name = !core::parse_ip(url.host);
   for (const auto& text : **resolved) {
     auto address = core::parse_ip(text);
-    if (!address || !rules.take_address(*address, of_name)) co_return refused("address");
+    if (!address || !rules.admits(*address, url.port, of_name)) co_return refused("address");
   }
   co_return std::move(**resolved);
 }
@@ -62,9 +62,11 @@ core::Result<net::Url> follow(const net::Url& from, std::string_view location) {
 bool redirects(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
 
 net::awaitable<core::Result<std::unique_ptr<net::UpstreamCall>>> call(net::Worker& worker, const net::Url& url,
-                                                                      const FetchRules& rules,
+                                                                      const core::FetchRules& rules,
                                                                       const FetchLimits& limits) {
-  if (!rules.take_url(url)) co_return refused("URL");
+  std::string why;
+  if (!url.user_info.empty()) co_return refused("user information");
+  if (!rules.check_url(url.scheme + "://" + url.authority() + url.target, &why)) co_return refused(why);
   auto addresses = co_await addresses_of(worker, url, rules);
   if (!addresses) co_return addresses.error();
   if (steady_clock::now() >= limits.due)
@@ -109,7 +111,7 @@ net::awaitable<core::Result<FileStart>> read_start(net::UpstreamCall& call, cons
 
 }  // namespace
 
-net::awaitable<core::Result<FileStart>> fetch_file(net::Worker& worker, std::string text, const FetchRules& rules,
+net::awaitable<core::Result<FileStart>> fetch_file(net::Worker& worker, std::string text, const core::FetchRules& rules,
                                                    FetchLimits limits, std::function<bool(const FileStart&)> enough) {
   auto url = net::parse_url(text);
   for (int hops = 0; url; ++hops) {

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "core/fetch_rules.h"
 #include "core/result.h"
 #include "net/awaitable.h"
 #include "net/worker.h"
-#include "relay/fetch_rules.h"
 
 namespace tollgate::relay {
 
@@ -27,7 +27,7 @@ struct FetchLimits {
 // Reads until `enough` says so, or the file or the limit ends. Only addresses that the rules take are connected to, all
 // of a name's must be; up to three redirects are followed by the same rules. Nothing of the client or of a channel is
 // sent along. The error's text is for the client: "request reject: …" when the rules do not take the URL.
-net::awaitable<core::Result<FileStart>> fetch_file(net::Worker& worker, std::string url, const FetchRules& rules,
+net::awaitable<core::Result<FileStart>> fetch_file(net::Worker& worker, std::string url, const core::FetchRules& rules,
                                                    FetchLimits limits, std::function<bool(const FileStart&)> enough);
 
 }  // namespace tollgate::relay

@@ -129,7 +129,7 @@ net::awaitable<std::optional<RelayError>> count_media(Request& request) {
       if (++links > kMostLinks)
         co_return failed(fmt::format("error getting file type: more than {} files", kMostLinks));
       request.waited = true;
-      auto start = co_await fetch_file(request.exchange.worker(), file.source, request.snapshot->relay.fetch, limits,
+      auto start = co_await fetch_file(request.exchange.worker(), file.source, *request.snapshot->relay.fetch, limits,
                                        [&](const FileStart& got) {
                                          const auto kind = billing::kind_of_file(got.bytes, got.content_type);
                                          if (got.bytes.size() < 32) return false;

@@ -8,6 +8,7 @@
 #include "model/channel.h"
 #include "model/option.h"
 #include "relay/endpoint_types.h"
+#include "relay/routes.h"
 
 namespace tollgate::relay {
 namespace {
@@ -165,6 +166,15 @@ void read_keys(const model::Channel& row, Channel& channel) {
   channel.all_keys = static_cast<std::size_t>(index);
 }
 
+void read_addresses(Channel& channel) {
+  if (!channel.provider || !provider::has_fixed_addresses(*channel.provider)) return;
+  for (const auto& route : routes()) {
+    auto address = provider::upstream_url(*channel.provider, {.base_url = channel.base_url, .route = route.kind});
+    auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
+    if (url) channel.addresses.emplace(route.kind, std::move(*url));
+  }
+}
+
 // What only some types ask for.
 void read_provider_facts(const model::Channel& row, const SnapshotDefaults& defaults, const core::Options& options,
                          Channel& channel) {
@@ -207,6 +217,7 @@ std::unique_ptr<const Channel> read_channel(const model::Channel& row, const Sna
   read_status_mapping(row, *channel);
   read_setting(row, *channel);
   read_provider_facts(row, defaults, options, *channel);
+  read_addresses(*channel);
   channel->body_override = dialect::BodyOverride::compile(row.param_override);
   channel->header_override = provider::HeaderOverride::compile(row.header_override);
   for (auto& group : model::split_list(row.group)) channel->groups.insert(std::move(group));
@@ -241,7 +252,7 @@ RelayOptions read_options(const core::Options& options) {
   out.usd_exchange_rate = options.real("USDExchangeRate");
   out.currency_symbol = options.text("general_setting.custom_currency_symbol");
   out.currency_rate = options.real("general_setting.custom_currency_exchange_rate");
-  out.fetch = read_fetch_rules(options);
+  out.fetch = std::make_shared<core::FetchRules>(options);
   out.affinity = read_affinity_rules(options);
   if (options.boolean("CheckSensitiveEnabled") && options.boolean("CheckSensitiveOnPromptEnabled")) {
     auto words = std::make_shared<const core::WordFinder>(keywords(options.text("SensitiveWords")));

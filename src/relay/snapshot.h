@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "billing/price_book.h"
+#include "core/fetch_rules.h"
 #include "core/option_table.h"
 #include "core/result.h"
 #include "core/types.h"
@@ -27,7 +28,6 @@
 #include "provider/provider.h"
 #include "relay/affinity_rules.h"
 #include "relay/channel_selector.h"
-#include "relay/fetch_rules.h"
 #include "relay/model_limit.h"
 #include "relay/status_ranges.h"
 #include "relay/system_load.h"
@@ -49,10 +49,11 @@ struct Channel {
   std::string name;
   const provider::Provider* provider = nullptr;
   std::string base_url;
-  std::string other;                              // API version, account or plugin, by type
-  bool dotless_deployment = false;                // Azure, of before its names could have dots
-  std::vector<provider::OwnHeader> site_headers;  // by which the provider knows this installation
-  provider::NameSet keeps_thinking;               // names from which no "-thinking" is taken
+  std::string other;                                   // API version, account or plugin, by type
+  bool dotless_deployment = false;                     // Azure, of before its names could have dots
+  std::map<dialect::OpenAiRoute, net::Url> addresses;  // of calls without a query, where the model is no part of them
+  std::vector<provider::OwnHeader> site_headers;       // by which the provider knows this installation
+  provider::NameSet keeps_thinking;                    // names from which no "-thinking" is taken
   std::string organization;
   bool enabled = false;
   std::string_view not_built;  // what this build lacks to use it; then it is not enabled either
@@ -106,7 +107,7 @@ struct RelayOptions {
   double currency_rate = 1;
   double remind_threshold = 1000;  // units; a balance below it is told to its user
   bool validation_is_500 = false;
-  FetchRules fetch;                                         // of files that requests link to
+  std::shared_ptr<const core::FetchRules> fetch;            // of files that requests link to
   std::shared_ptr<const AffinityRules> affinity;            // null: off
   std::shared_ptr<const core::WordFinder> sensitive_words;  // null: prompts are not searched
   double violation_fee = 0;                                 // dollars; 0: none

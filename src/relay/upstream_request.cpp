@@ -49,15 +49,21 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
     error.internal = cause.message;
     return error;
   };
-  auto address = provider::upstream_url(provider, {.base_url = channel.base_url,
-                                                   .route = target.route,
-                                                   .model = target.upstream_model,
-                                                   .query = target.query,
-                                                   .other = channel.other,
-                                                   .dotless_deployment = channel.dotless_deployment});
-  auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
-  if (!url) return unusable(url.error());
-  url_ = std::move(*url);
+  auto known = target.query.empty() ? channel.addresses.find(target.route) : channel.addresses.end();
+  if (known != channel.addresses.end()) {
+    url_ = &known->second;
+  } else {
+    auto address = provider::upstream_url(provider, {.base_url = channel.base_url,
+                                                     .route = target.route,
+                                                     .model = target.upstream_model,
+                                                     .query = target.query,
+                                                     .other = channel.other,
+                                                     .dotless_deployment = channel.dotless_deployment});
+    auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
+    if (!url) return unusable(url.error());
+    own_url_ = std::move(*url);
+    url_ = &own_url_;
+  }
 
   auto keyed = provider.caller({.key = target.key, .other = channel.other, .stream = target.stream}, caller_);
   if (!keyed) return unusable(keyed.error());
@@ -108,7 +114,7 @@ std::optional<RelayError> UpstreamRequestHead::override_headers(const UpstreamTa
 
 net::UpstreamRequest UpstreamRequestHead::request() const {
   net::UpstreamRequest out;
-  out.url = &url_;
+  out.url = url_;
   out.headers = headers_;
   out.host = host_;
   out.proxy = channel_->proxy ? &*channel_->proxy : nullptr;

@@ -53,7 +53,8 @@ class UpstreamRequestHead {
   std::optional<dialect::RelayError> override_headers(const UpstreamTarget& target);
 
   const Channel* channel_ = nullptr;
-  net::Url url_;
+  const net::Url* url_ = nullptr;  // the channel's, or own_url_
+  net::Url own_url_;
   provider::CallerHeaders caller_;
   std::vector<net::Header> headers_;
   std::vector<std::pair<std::string, std::string>> overridden_;
