@@ -1,7 +1,6 @@
 #include "core/word_finder.h"
 
 #include <locale.h>
-#include <string.h>
 #include <wctype.h>
 
 #include <algorithm>
@@ -46,6 +45,46 @@ void append_utf8(std::string& out, char32_t c) {
   put(0x80 | (c & 0x3FU));
 }
 
+// The character of a word that ordinary text holds least: where it does not stand, the word does not. Letters to which
+// others than their capital are lowered (U+0130, U+212A) are no help. npos when the word has none.
+std::size_t rarest(std::string_view word) {
+  constexpr std::string_view kByFrequency = " \",:{}etaonsrhldcumfpg-.wybv0123456789/_xjqz";
+  std::size_t best = std::string_view::npos, rank = 0;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    const auto c = static_cast<unsigned char>(word[i]);
+    if (c >= 0x80 || c == 'i' || c == 'k') continue;
+    const auto place = kByFrequency.find(word[i]);
+    if (best == std::string_view::npos || place > rank) best = i, rank = place;
+  }
+  return best;
+}
+
+// Whether the word may stand in the text around one of its characters. Sure of ASCII only.
+bool may_stand(std::string_view text, std::size_t begin, std::string_view word) {
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[begin + i]);
+    if (c >= 0x80) return true;
+    if (lower_case(c) != static_cast<unsigned char>(word[i])) return false;
+  }
+  return true;
+}
+
+bool may_hold(std::string_view text, std::string_view word, std::size_t rare) {
+  const char c = word[rare];
+  const bool letter = c >= 'a' && c <= 'z';
+  const char cases[] = {c, letter ? static_cast<char>(c - ('a' - 'A')) : c};
+  for (int i = 0; i < (letter ? 2 : 1); ++i)
+    for (auto at = text.find(cases[i]); at != std::string_view::npos; at = text.find(cases[i], at + 1)) {
+      // Characters of other lengths may stand before it: then where the word begins is not known.
+      if (at >= rare && at - rare + word.size() <= text.size() && may_stand(text, at - rare, word)) return true;
+      const auto from = at > 4 * word.size() ? at - 4 * word.size() : 0;
+      const auto near = text.substr(from, 8 * word.size());
+      if (std::any_of(near.begin(), near.end(), [](char n) { return static_cast<unsigned char>(n) >= 0x80; }))
+        return true;
+    }
+  return false;
+}
+
 }  // namespace
 
 char32_t lower_case(char32_t c) {
@@ -79,8 +118,16 @@ WordFinder::WordFinder(const std::vector<std::string>& words) {
     }
     if (node == 0 || tree[node].word >= 0) continue;
     tree[node].word = static_cast<std::int32_t>(words_.size());
-    longest_ = std::max(longest_, lower.size());
     words_.push_back(std::move(lower));
+  }
+  constexpr std::size_t kFew = 8;
+  for (const auto& word : words_) {
+    const auto rare = rarest(word);
+    if (words_.size() > kFew || rare == std::string::npos) {
+      rare_.clear();
+      break;
+    }
+    rare_.push_back(rare);
   }
 
   nodes_.resize(tree.size());
@@ -120,22 +167,10 @@ std::uint32_t WordFinder::step(std::uint32_t node, char32_t c) const {
 }
 
 bool WordFinder::surely_none(std::string_view text) const {
-  constexpr std::size_t kFew = 8, kBlock = 4096;
-  if (words_.size() > kFew || longest_ > kBlock / 4) return false;
-  std::array<char, kBlock> block;
-  for (std::size_t begin = 0;; begin += kBlock - longest_ + 1) {
-    const auto size = std::min(kBlock, text.size() - begin);
-    unsigned char all = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      const auto c = static_cast<unsigned char>(text[begin + i]);
-      all |= c;
-      block[i] = static_cast<char>(static_cast<unsigned>(c - 'A') < 26U ? c + ('a' - 'A') : c);
-    }
-    if (all >= 0x80) return false;
-    for (const auto& word : words_)
-      if (::memmem(block.data(), size, word.data(), word.size())) return false;
-    if (begin + size == text.size()) return true;
-  }
+  if (rare_.empty()) return false;
+  for (std::size_t i = 0; i < words_.size(); ++i)
+    if (may_hold(text, words_[i], rare_[i])) return false;
+  return true;
 }
 
 std::optional<std::string_view> WordFinder::find(std::string_view text) const {

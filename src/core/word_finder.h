@@ -28,13 +28,13 @@ class WordFinder {
     std::uint32_t fail = 0;  // the longest proper suffix that begins a word too
     std::int32_t word = -1;  // that ends here
   };
-  // Of plain ASCII and few words, by a search that leaps over most of the text: what most texts are.
+  // By a search for one character of each word, which leaps over most of the text.
   bool surely_none(std::string_view text) const;
   // The node behind `c`; 0 when there is none.
   std::uint32_t step(std::uint32_t node, char32_t c) const;
 
   std::vector<std::string> words_;
-  std::size_t longest_ = 0;  // bytes
+  std::vector<std::size_t> rare_;  // place of that character in each word; empty: many words, or one that has none
   std::vector<Node> nodes_;
   std::vector<std::pair<char32_t, std::uint32_t>> edges_;  // of each node, by character
   std::array<bool, 256> may_begin_{};                      // a word, by the first byte of the character

@@ -52,6 +52,17 @@ TEST(WordFinder, TakesSignsForLettersThatAreTheSameInLowerCase) {
             "kelvin");  // U+212A
 }
 
+TEST(WordFinder, FindsWordsByTheirRarestCharacterWhateverStandsAround) {
+  WordFinder finder({"kilo_watt"});
+  EXPECT_EQ(finder.find("_kilo_wat_KILO_wattage"), "kilo_watt");
+  EXPECT_EQ(finder.find("kilo_wat"), std::nullopt);
+  EXPECT_EQ(finder.find("_watt kilo watt_"), std::nullopt);
+  EXPECT_EQ(finder.find("\xE2\x84\xAA"
+                        "ilo_watt"),
+            "kilo_watt");  // three bytes for a letter
+  EXPECT_EQ(WordFinder({"ik"}).find("xIKx"), "ik");
+}
+
 TEST(WordFinder, ReadsBytesThatAreNoUtf8OneByOne) {
   WordFinder finder({"bad"});
   EXPECT_EQ(finder.find("\xC3\xFF\xE4 bad"), "bad");
