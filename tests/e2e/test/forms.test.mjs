@@ -1,6 +1,7 @@
 // What comes as a form: recordings to write down and pictures to change. Byte by byte, by the official SDK, and when the
 // client, the upstream or the disk does not play along.
 import assert from "node:assert/strict";
+import { File } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -14,6 +15,9 @@ import { quota, ratios } from "../lib/price.mjs";
 import { removeDir, residentBytes, tempDir } from "../lib/process.mjs";
 import { payloads, post } from "../lib/raw.mjs";
 import { form, wav } from "../lib/recording.mjs";
+
+// The SDK wants it as a global, which Debian's Node 18 does not have.
+globalThis.File ??= File;
 
 const MiB = 1 << 20;
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
