@@ -75,9 +75,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FUZZ_CHECK(request->max_output_tokens >= 0 && request->inline_media_bytes >= 0);
     check_against_boost(route, body, *request);
     std::size_t bytes = 0;
-    auto parts = dialect::visit_prompt(route, body, [&](std::string_view text) { bytes += text.size(); });
+    std::size_t file_bytes = 0;
+    auto parts = dialect::visit_prompt(
+        route, body, [&](std::string_view text) { bytes += text.size(); },
+        [&](const dialect::PromptFile& file) { file_bytes += file.source.size() + file.detail.size(); });
     // Schemas are printed in another form, "map[]" for "{}", that may be longer.
-    FUZZ_CHECK(bytes <= 3 * size && parts.images >= 0 && parts.extra_tokens >= 0);
+    FUZZ_CHECK(bytes <= 3 * size && file_bytes <= size && parts.extra_tokens >= 0);
     if (writes_text(route)) FUZZ_CHECK(parts.extra_tokens >= 3);
 
     core::JsonEditor untouched(body);
