@@ -4,6 +4,7 @@
 #include "api/channel_json.h"
 #include "api/database.h"
 #include "api/handlers.h"
+#include "core/ascii.h"
 
 namespace tollgate::api {
 namespace {
@@ -12,11 +13,6 @@ std::string joined(const std::vector<std::string>& keys) {
   std::string text;
   for (const auto& key : keys) text += (text.empty() ? "" : "\n") + key;
   return text;
-}
-
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 struct CreateInput {
@@ -62,11 +58,13 @@ void changed(const Context& c) {
 // The new key text of a channel with several keys. Keys that are there already are not added twice.
 core::Result<std::string> appended(const model::Channel& channel, const std::string& text) {
   std::vector<std::string> keys = model::split_keys(channel.key);
-  core::Result<std::vector<std::string>> added = std::vector{trimmed(text)};
-  if (!trimmed(text).starts_with('{')) added = split_new_keys(channel, text, true);  // else one service account
+  core::Result<std::vector<std::string>> added = std::vector{std::string(core::trimmed(text))};
+  if (!std::string(core::trimmed(text)).starts_with('{'))
+    added = split_new_keys(channel, text, true);  // else one service account
   if (!added) return core::error(core::Errc::kInvalid, "追加密钥解析失败: " + added.error().message);
   for (const auto& key : *added) {
-    const bool known = std::ranges::any_of(keys, [&](const auto& old) { return trimmed(old) == trimmed(key); });
+    const bool known = std::ranges::any_of(
+        keys, [&](const auto& old) { return std::string(core::trimmed(old)) == std::string(core::trimmed(key)); });
     if (!known && !key.empty()) keys.push_back(key);
   }
   return joined(keys);

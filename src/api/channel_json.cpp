@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/ascii.h"
 #include "dialect/body_override.h"
 #include "provider/header_override.h"
 
@@ -12,12 +13,6 @@ namespace {
 
 constexpr std::int64_t kVertex = 41, kCodex = 57;
 constexpr std::size_t kMaxModelName = 255;
-
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
-}
 
 bool keys_are_json(const model::Channel& channel) {
   if (channel.type != kVertex) return false;
@@ -38,12 +33,12 @@ std::string check_vertex(const model::Channel& channel) {
 }
 
 std::string check_codex(std::string_view key) {
-  const std::string text = trimmed(key);
+  const std::string text = std::string(core::trimmed(key));
   auto fields = Fields::parse(text);
   if (!text.starts_with('{') || !fields) return "Codex key must be a valid JSON object";
   for (std::string_view name : {"access_token", "account_id"}) {
     std::string value;
-    if (!fields->get(name, value).ok() || trimmed(value).empty())
+    if (!fields->get(name, value).ok() || std::string(core::trimmed(value)).empty())
       return fmt::format("Codex key JSON must include {}", name);
   }
   return {};
@@ -142,7 +137,7 @@ std::string check_channel(const model::Channel& c, bool creating) {
       if (model.size() > kMaxModelName) return "模型名称过长: " + model;
   }
   if (c.type == kVertex) return check_vertex(c);
-  if (c.type == kCodex && (creating || !trimmed(c.key).empty())) return check_codex(c.key);
+  if (c.type == kCodex && (creating || !std::string(core::trimmed(c.key)).empty())) return check_codex(c.key);
   return {};
 }
 
@@ -155,7 +150,7 @@ core::Result<std::vector<std::string>> split_new_keys(const model::Channel& chan
       return core::error(core::Errc::kInvalid,
                          "批量添加 Vertex AI 必须使用标准的JsonArray格式，例如[{key1}, {key2}...]，请检查输入");
     for (const auto& item : parsed->get_array())
-      keys.push_back(item.is_string()   ? trimmed(std::string(item.get_string()))
+      keys.push_back(item.is_string()   ? std::string(core::trimmed(std::string(item.get_string())))
                      : item.is_object() ? json_text(sorted(item.get_object()))
                                         : json_text(item));
     if (keys.empty()) return core::error(core::Errc::kInvalid, "批量添加 Vertex AI 的 keys 不能为空");
@@ -165,7 +160,7 @@ core::Result<std::vector<std::string>> split_new_keys(const model::Channel& chan
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    std::string key = trim_lines ? trimmed(line) : std::string(line);
+    std::string key = trim_lines ? std::string(core::trimmed(line)) : std::string(line);
     if (!key.empty()) keys.push_back(std::move(key));
   }
   return keys;

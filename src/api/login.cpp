@@ -3,16 +3,11 @@
 #include "api/gate.h"
 #include "api/handlers.h"
 #include "api/password.h"
+#include "core/ascii.h"
 #include "core/log.h"
 
 namespace tollgate::api {
 namespace {
-
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 // Accounts that asked for a second factor never get in by the password alone.
 bool second_factor_on(sql::Connection& db, core::UserId user) {
@@ -40,7 +35,7 @@ Response login(Context& c) {
   if (!fields || !fields->get("username", username).get("password", password).ok() || username.empty() ||
       password.empty())
     return fail_key(c, "common.invalid_params");
-  username = trimmed(username);
+  username = std::string(core::trimmed(username));
   if (username.empty()) return fail("用户名或密码为空");
 
   auto user = must(model::find_user_by_login(c.db, username));

@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/password.h"
 #include "api/user_rules.h"
+#include "core/ascii.h"
 #include "model/log_row.h"
 #include "model/token.h"
 
@@ -97,11 +98,6 @@ std::optional<AdminInput> read_admin_input(std::string_view body) {
   return input;
 }
 
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 // Empty when done, else the catalogue key of the refusal.
 std::string apply_action(Context& c, const model::User& target, std::string_view action) {
   const bool root = target.role >= kRoleRoot;
@@ -151,7 +147,7 @@ Response create_user(Context& c) {
   auto input = read_admin_input(c.request.body);
   if (!input) return fail_key(c, "common.invalid_params");
   UserInput& user = input->user;
-  user.username = trimmed(user.username);
+  user.username = std::string(core::trimmed(user.username));
   if (user.username.empty() || user.password.empty()) return fail_key(c, "common.invalid_params");
   if (std::string fault = check_user_input(user); !fault.empty()) return fail_key(c, "user.input_invalid", fault);
   // A name like somebody's address would shadow that log-in.

@@ -1,5 +1,7 @@
 #include "core/config.h"
 
+#include "core/ascii.h"
+
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -19,13 +21,6 @@ const Variable* find_variable(std::string_view name) {
   return nullptr;
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  auto begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
 bool is_number_like(VariableType type) {
   return type == VariableType::kInt || type == VariableType::kBool || type == VariableType::kDuration;
 }
@@ -35,9 +30,9 @@ std::string forgive(const Variable& variable, std::string_view raw, std::vector<
   std::string_view value = raw;
   auto warn = [&](std::string_view what) { warnings.push_back(std::string(variable.name) + ": " + std::string(what)); };
   if (variable.secret) {
-    if (trim(value) != value) warn("white space around a secret is kept; is it meant?");
+    if (core::trimmed(value) != value) warn("white space around a secret is kept; is it meant?");
   } else {
-    value = trim(value);
+    value = core::trimmed(value);
   }
   if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.front() == value.back()) {
     value = value.substr(1, value.size() - 2);
@@ -45,7 +40,7 @@ std::string forgive(const Variable& variable, std::string_view raw, std::vector<
   }
   if (is_number_like(variable.type)) {
     if (auto comment = value.find(" #"); comment != std::string_view::npos) {
-      value = trim(value.substr(0, comment));
+      value = core::trimmed(value.substr(0, comment));
       warn("trailing comment removed");
     }
   }
@@ -187,8 +182,8 @@ std::optional<std::size_t> parse_bytes(std::string_view text) {
 std::optional<Bounds> parse_bounds(std::string_view text) {
   auto comma = text.find(',');
   if (comma == std::string_view::npos) return std::nullopt;
-  auto time = parse_duration(trim(text.substr(0, comma)));
-  auto bytes = parse_bytes(trim(text.substr(comma + 1)));
+  auto time = parse_duration(core::trimmed(text.substr(0, comma)));
+  auto bytes = parse_bytes(core::trimmed(text.substr(comma + 1)));
   if (!time || !bytes) return std::nullopt;
   return Bounds{*time, *bytes};
 }
@@ -349,7 +344,7 @@ std::vector<std::string> Config::list(std::string_view name) const {
   std::string_view rest = entry(name).value;
   while (!rest.empty()) {
     auto comma = rest.find(',');
-    auto item = trim(rest.substr(0, comma));
+    auto item = core::trimmed(rest.substr(0, comma));
     if (!item.empty()) items.emplace_back(item);
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }

@@ -13,6 +13,22 @@ inline bool string_of(simdjson::ondemand::value& value, std::string_view& text) 
          value.get_string().get(text) == simdjson::SUCCESS;
 }
 
+// Something else than null stands there.
+inline bool is_given(simdjson::ondemand::value& value) {
+  simdjson::ondemand::json_type type;
+  return value.type().get(type) == simdjson::SUCCESS && type != simdjson::ondemand::json_type::null;
+}
+
+// The text of an object; "" of anything else.
+inline std::string_view object_text(simdjson::ondemand::value& value) {
+  simdjson::ondemand::json_type type;
+  simdjson::ondemand::object object;
+  std::string_view raw;
+  if (value.type().get(type) != simdjson::SUCCESS || type != simdjson::ondemand::json_type::object) return {};
+  if (value.get_object().get(object) != simdjson::SUCCESS || object.raw_json().get(raw) != simdjson::SUCCESS) return {};
+  return raw;
+}
+
 // visit(name, value) for each member of an object.
 template <class Visit>
 void each_member(simdjson::ondemand::value& value, Visit visit) {

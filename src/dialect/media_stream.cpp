@@ -50,15 +50,9 @@ StreamAction MediaStreamReader::on_event(std::string_view payload, std::string_v
     } else if (key == "audio") {
       if (string_of(value, text)) audio = static_cast<std::int64_t>(text.size()) / 4 * 3;
     } else if (key == "error") {
-      ondemand::json_type kind;
-      if (value.type().get(kind) == simdjson::SUCCESS && kind != ondemand::json_type::null) is_error = true;
+      is_error = is_error || is_given(value);
     } else if (key == "usage") {
-      ondemand::json_type kind;
-      std::string_view raw;
-      ondemand::object object;
-      if (value.type().get(kind) == simdjson::SUCCESS && kind == ondemand::json_type::object &&
-          value.get_object().get(object) == simdjson::SUCCESS && object.raw_json().get(raw) == simdjson::SUCCESS)
-        usage_text = raw;
+      usage_text = object_text(value);
     }
   });
   if (is_error || type == "error") {

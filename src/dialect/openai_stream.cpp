@@ -18,16 +18,6 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-// The text of an object; "" of anything else.
-std::string_view object_text(ondemand::value& value) {
-  ondemand::json_type type;
-  ondemand::object object;
-  std::string_view raw;
-  if (value.type().get(type) != simdjson::SUCCESS || type != ondemand::json_type::object) return {};
-  if (value.get_object().get(object) != simdjson::SUCCESS || object.raw_json().get(raw) != simdjson::SUCCESS) return {};
-  return raw;
-}
-
 }  // namespace
 
 StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_view) {

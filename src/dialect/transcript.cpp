@@ -76,7 +76,6 @@ StreamAction TranscriptStreamReader::on_event(std::string_view payload, std::str
   bool is_error = name == "error";
   each_member(root, [&](std::string_view key, ondemand::value& value) {
     std::string_view string;
-    ondemand::json_type kind;
     if (key == "type") {
       if (string_of(value, string)) type = string;
     } else if (key == "delta") {
@@ -84,13 +83,9 @@ StreamAction TranscriptStreamReader::on_event(std::string_view payload, std::str
     } else if (key == "text") {
       if (string_of(value, string)) text = string;
     } else if (key == "error") {
-      if (value.type().get(kind) == simdjson::SUCCESS && kind != ondemand::json_type::null) is_error = true;
+      is_error = is_error || is_given(value);
     } else if (key == "usage") {
-      ondemand::object object;
-      std::string_view raw;
-      if (value.type().get(kind) == simdjson::SUCCESS && kind == ondemand::json_type::object &&
-          value.get_object().get(object) == simdjson::SUCCESS && object.raw_json().get(raw) == simdjson::SUCCESS)
-        usage_text = raw;
+      usage_text = object_text(value);
     }
   });
   if (is_error || type == "error") {

@@ -15,12 +15,6 @@ core::Result<std::optional<Url>> read_proxy(std::string_view variable, std::stri
   return std::optional(std::move(*url));
 }
 
-std::string_view trim(std::string_view text) {
-  auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 // Takes ":port" off a name or an IPv4 address, and "[…]:port" off an IPv6 one.
 std::uint16_t take_port(std::string_view& item) {
   auto colon = item.rfind(':');
@@ -46,7 +40,7 @@ core::Result<EnvironmentProxies> EnvironmentProxies::make(const Texts& texts) {
   out.https_ = std::move(*https);
   for (auto rest = texts.none; !rest.empty();) {
     auto comma = rest.find(',');
-    auto item = trim(rest.substr(0, comma));
+    auto item = core::trimmed(rest.substr(0, comma), core::kHttpBlanks);
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
     if (item.empty()) continue;
     if (item == "*") {

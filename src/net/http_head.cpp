@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/ascii.h"
 #include "net/request_target.h"
 
 namespace tollgate::net {
@@ -57,12 +58,6 @@ unsigned value_bits(std::string_view text) {
 
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // Takes the next line off `rest`, which ends with CR LF. False on a bare LF or CR.
 bool take_line(std::string_view& rest, std::string_view& line) {
   auto end = rest.find('\n');
@@ -85,7 +80,7 @@ HeadError parse_fields(std::string_view rest, HeaderList& headers, OnField field
     auto colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return {400, "bad header field name"};
     auto raw = line.substr(colon + 1);
-    Header header{line.substr(0, colon), trim(raw)};
+    Header header{line.substr(0, colon), core::trimmed(raw, core::kHttpBlanks)};
     auto bits = value_bits(header.value);
     if (bits & kBad) return {400, "bad byte in a header field"};
     if (!headers.add(header)) return {431, "too many header fields"};
@@ -107,7 +102,7 @@ std::optional<std::uint64_t> parse_content_length(std::string_view text) {
 bool has_option(std::string_view list, std::string_view option) {
   while (!list.empty()) {
     auto comma = list.find(',');
-    if (equals_ignoring_case(trim(list.substr(0, comma)), option)) return true;
+    if (equals_ignoring_case(core::trimmed(list.substr(0, comma), core::kHttpBlanks), option)) return true;
     list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
   }
   return false;

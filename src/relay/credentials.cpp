@@ -1,18 +1,14 @@
 #include "relay/credentials.h"
 
+#include "core/ascii.h"
 #include "core/percent.h"
 
 namespace tollgate::relay {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 std::string_view without_bearer(std::string_view text) {
-  return text.starts_with("Bearer ") || text.starts_with("bearer ") ? trim(text.substr(7)) : text;
+  return text.starts_with("Bearer ") || text.starts_with("bearer ") ? core::trimmed(text.substr(7), core::kHttpBlanks)
+                                                                    : text;
 }
 
 // Sec-WebSocket-Protocol of browsers: "realtime, openai-insecure-api-key.sk-…". Empty without such an element.
@@ -21,7 +17,7 @@ std::string_view from_websocket_protocol(std::string_view header) {
   std::string_view rest = header;
   while (!rest.empty()) {
     auto comma = rest.find(',');
-    auto element = trim(rest.substr(0, comma));
+    auto element = core::trimmed(rest.substr(0, comma), core::kHttpBlanks);
     if (element.starts_with(kMark)) {
       element.remove_prefix(kMark.size());
       if (element.starts_with('.')) element.remove_prefix(1);

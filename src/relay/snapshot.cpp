@@ -48,19 +48,13 @@ std::map<std::string, std::string, std::less<>> text_map(std::string_view source
   return out;
 }
 
-std::string_view trimmed(std::string_view text) {
-  auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 // One keyword a line, lower case.
 std::vector<std::string> keywords(std::string_view source) {
   std::vector<std::string> out;
   while (!source.empty()) {
     auto line = source.substr(0, source.find('\n'));
     source.remove_prefix(std::min(source.size(), line.size() + 1));
-    if (auto keyword = trimmed(line); !keyword.empty()) out.push_back(core::ascii_lower(keyword));
+    if (auto keyword = core::trimmed(line); !keyword.empty()) out.push_back(core::ascii_lower(keyword));
   }
   return out;
 }
@@ -198,7 +192,7 @@ void read_provider_facts(const model::Channel& row, const SnapshotDefaults& defa
   auto names = parse(options.text("global.thinking_model_blacklist"));
   if (const auto* list = names.if_array())
     for (const auto& name : *list)
-      if (name.is_string()) channel.keeps_thinking.emplace(trimmed(name.get_string()));
+      if (name.is_string()) channel.keeps_thinking.emplace(core::trimmed(name.get_string()));
 }
 
 std::unique_ptr<const Channel> read_channel(const model::Channel& row, const SnapshotDefaults& defaults,
