@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/log.h"
 #include "relay/request.h"
 
 namespace tollgate::relay {
@@ -66,8 +67,14 @@ std::optional<Overloaded> overloaded(const LoadSample& load, const LoadThreshold
   return std::nullopt;
 }
 
+namespace {
+std::string_view name_of(Overloaded what) {
+  return what == Overloaded::kCpu ? "cpu" : what == Overloaded::kMemory ? "memory" : "disk";
+}
+}  // namespace
+
 std::string overload_body(Overloaded what, std::string_view path) {
-  std::string_view name = what == Overloaded::kCpu ? "cpu" : what == Overloaded::kMemory ? "memory" : "disk";
+  const auto name = name_of(what);
   if (path.starts_with("/v1/messages"))
     return fmt::format(R"({{"error":{{"type":"new_api_error","message":"system {} overloaded"}}}})", name);
   return fmt::format(
@@ -163,6 +170,12 @@ std::optional<Overloaded> find_overload(const Request& request) {
 net::awaitable<void> answer_overload(Request& request, Overloaded what) {
   static constexpr net::Header kHeaders[] = {{"Content-Type", "application/json; charset=utf-8"},
                                              {"Retry-After", kRetryAfter}};
+  const auto now = request.relay.clock.steady();
+  if (auto alike = request.local.counters.refused.count(Refusal::kOverloaded, now))
+    core::log::warn(
+        "request {} is answered 503: the machine's {} is above the option performance_setting.monitor_{}_threshold "
+        "({} since the last such line); docs/limits.md",
+        request.id, name_of(what), name_of(what), alike);
   co_await request.exchange.answer(503, kHeaders, overload_body(what, request.exchange.head().path));
 }
 

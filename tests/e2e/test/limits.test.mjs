@@ -107,7 +107,10 @@ describe("limits of a user", { timeout: 120_000 }, () => {
     await all.admin.option("performance_setting.monitor_cpu_threshold", "0");
     await all.admin.option("performance_setting.monitor_memory_threshold", "1");
     await all.admin.option("performance_setting.monitor_enabled", "true");
+    const { overloaded } = (await all.gateway.health()).errors;
     const refused = await chat();
+    assert.equal((await all.gateway.health()).errors.overloaded, overloaded + 1);
+    assert.match(all.gateway.output(), /the machine's memory is above the option performance_setting\.monitor_memory/);
     assert.equal(refused.status, 503);
     assert.deepEqual(JSON.parse(refused.body), {
       error: { message: "system memory overloaded", type: "new_api_error", param: "", code: "system_memory_overloaded" },
