@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "api/database.h"
+#include "core/byte_text.h"
 #include "core/config.h"
 #include "core/random.h"
 #include "model/session.h"
@@ -21,9 +22,7 @@ constexpr std::size_t kMaxAgent = 200;
 std::string sha256_hex(std::string_view text) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  std::string out;
-  for (unsigned char byte : digest) out += fmt::format("{:02x}", byte);
-  return out;
+  return core::hex_digits({reinterpret_cast<const char*>(digest), sizeof digest});
 }
 
 // The user of a session that is still in force. Cookies written by other nodes of the cluster carry no session id and

@@ -1,10 +1,10 @@
 // The caller's own account.
-#include "api/base64.h"
 #include "api/database.h"
 #include "api/gate.h"
 #include "api/handlers.h"
 #include "api/password.h"
 #include "api/user_rules.h"
+#include "core/byte_text.h"
 #include "core/random.h"
 
 namespace tollgate::api {
@@ -128,7 +128,7 @@ Response create_access_token(Context& c) {
   // 28 or 32 characters, as the column and its other readers expect.
   std::string bytes(21 + core::FastRandom().below(4), '\0');
   core::random_bytes(bytes.data(), bytes.size());
-  const std::string token = base64_encode(bytes);
+  const std::string token = core::base64_encode(bytes);
   must(model::set_user_access_token(c.db, c.user.id, token));
   changed(c, c.user.id);
   return ok(json::string(token));

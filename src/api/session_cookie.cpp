@@ -9,7 +9,7 @@
 #include <charconv>
 #include <ctime>
 
-#include "api/base64.h"
+#include "core/byte_text.h"
 
 namespace tollgate::api {
 namespace {
@@ -280,8 +280,8 @@ std::optional<SessionValues> decode_gob(std::string_view bytes) {
 
 std::optional<std::string> encode_session(const SessionValues& values, std::string_view secret, std::int64_t now,
                                           std::int64_t type_id) {
-  std::string stamped = fmt::format("{}|{}", now, base64url_encode(encode_gob(values, type_id)));
-  std::string value = base64url_encode(fmt::format("{}|{}", stamped, mac_of(secret, stamped)));
+  std::string stamped = fmt::format("{}|{}", now, core::base64url_encode(encode_gob(values, type_id)));
+  std::string value = core::base64url_encode(fmt::format("{}|{}", stamped, mac_of(secret, stamped)));
   if (value.size() > kLimit) return std::nullopt;
   return value;
 }
@@ -289,7 +289,7 @@ std::optional<std::string> encode_session(const SessionValues& values, std::stri
 std::optional<DecodedSession> decode_session(std::string_view value, std::span<const std::string> secrets,
                                              std::int64_t now) {
   if (value.empty() || value.size() > kLimit) return std::nullopt;
-  auto plain = base64url_decode(value);
+  auto plain = core::base64url_decode(value);
   if (!plain) return std::nullopt;
   const std::string_view all = *plain;
   const auto first = all.find('|');
@@ -306,7 +306,7 @@ std::optional<DecodedSession> decode_session(std::string_view value, std::span<c
   auto [end, ec] = std::from_chars(stamp.data(), stamp.data() + stamp.size(), session.saved_at);
   if (ec != std::errc{} || end != stamp.data() + stamp.size() || session.saved_at < now - kSessionSeconds)
     return std::nullopt;
-  auto gob = base64url_decode(stamped.substr(first + 1));
+  auto gob = core::base64url_decode(stamped.substr(first + 1));
   if (!gob) return std::nullopt;
   auto values = decode_gob(*gob);
   if (!values) return std::nullopt;

@@ -10,6 +10,19 @@ namespace tollgate::dialect {
 
 namespace dom = simdjson::dom;
 
+std::string go_number(double value) {
+  char digits[512];
+  const auto write = [&](std::chars_format format) {
+    return std::string_view(digits, std::to_chars(digits, digits + sizeof digits, value, format).ptr);
+  };
+  const auto text = write(std::chars_format::scientific);
+  auto exponent = text.substr(text.find('e') + 1);
+  if (exponent.starts_with('+')) exponent.remove_prefix(1);
+  int power = 0;
+  std::from_chars(exponent.data(), exponent.data() + exponent.size(), power);
+  return std::string(value == 0 || (power >= -4 && power < 6) ? write(std::chars_format::fixed) : text);
+}
+
 void append_go_text(const dom::element& value, std::string& out) {
   switch (value.type()) {
     case dom::element_type::STRING: out += std::string_view(value.get_string().value_unsafe()); break;
@@ -40,14 +53,9 @@ void append_go_text(const dom::element& value, std::string& out) {
     }
     case dom::element_type::NULL_VALUE: out += "<nil>"; break;
     case dom::element_type::BOOL: out += value.get_bool().value_unsafe() ? "true" : "false"; break;
-    case dom::element_type::INT64: out += std::to_string(value.get_int64().value_unsafe()); break;
-    case dom::element_type::UINT64: out += std::to_string(value.get_uint64().value_unsafe()); break;
-    case dom::element_type::DOUBLE: {
-      char digits[40];
-      auto [end, ec] = std::to_chars(digits, digits + sizeof digits, value.get_double().value_unsafe());
-      out.append(digits, end);
-      break;
-    }
+    case dom::element_type::INT64:
+    case dom::element_type::UINT64:
+    case dom::element_type::DOUBLE: out += go_number(value.get_double().value_unsafe()); break;
   }
 }
 

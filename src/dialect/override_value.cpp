@@ -7,6 +7,7 @@
 
 #include "core/json_edit.h"
 #include "core/json_text.h"
+#include "dialect/go_text.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -48,13 +49,6 @@ std::string shortest(double value, std::chars_format format) {
   return error == std::errc() ? std::string(buffer, end) : std::string("0");
 }
 
-// The power of ten of the first digit.
-int exponent(double value) {
-  auto text = shortest(value, std::chars_format::scientific);
-  auto mark = text.find('e');
-  return mark == std::string::npos ? 0 : std::atoi(text.c_str() + mark + 1);
-}
-
 // Plain decimal notation. An integer stays as it is written: a double would not hold all of its digits.
 std::string plain_number(std::string_view raw) {
   if (is_integer(raw)) return std::string(raw);
@@ -73,39 +67,8 @@ std::string canonical_number(std::string_view raw) {
 }
 
 std::string printed_number(std::string_view raw) {
-  auto value = to_double(raw);
-  if (!std::isfinite(value)) return std::string(raw);
-  auto power = exponent(value);
-  return shortest(value,
-                  value != 0 && (power < -4 || power >= 6) ? std::chars_format::scientific : std::chars_format::fixed);
-}
-
-void append_canonical(std::string& out, std::string_view raw) {
-  if (raw.starts_with('{')) {
-    out += '{';
-    for (const auto& [name, value] : sorted_members(raw)) {
-      if (out.back() != '{') out += ',';
-      core::append_json_string(out, name);
-      out += ':';
-      append_canonical(out, value);
-    }
-    out += '}';
-  } else if (raw.starts_with('[')) {
-    out += '[';
-    core::JsonSteps steps(raw);
-    bool first = true;
-    for (core::JsonMember element; steps.next(element); first = false) {
-      if (!first) out += ',';
-      append_canonical(out, part(raw, element.value));
-    }
-    out += ']';
-  } else if (core::kind_of_json(raw) == JsonKind::kString) {
-    core::append_json_string(out, core::decode_json_string(raw));
-  } else if (core::kind_of_json(raw) == JsonKind::kNumber) {
-    out += canonical_number(raw);
-  } else {
-    out += raw;
-  }
+  const auto value = to_double(raw);
+  return std::isfinite(value) ? go_number(value) : std::string(raw);
 }
 
 void append_printed(std::string& out, std::string_view raw) {
@@ -139,17 +102,25 @@ void append_printed(std::string& out, std::string_view raw) {
   }
 }
 
-// What goes into a body: as the operator wrote it, without blanks; numbers in plain notation.
-void append_written(std::string& out, std::string_view raw) {
+// How a value is written as JSON without blanks.
+struct Style {
+  Members (*members)(std::string_view object);
+  std::string (*string)(std::string_view decoded);
+  std::string (*number)(std::string_view raw);
+};
+// For comparing: as the compatible product would write it.
+constexpr Style kCanonical{sorted_members, core::json_string, canonical_number};
+// What goes into a body: as the operator wrote it; numbers in plain notation.
+constexpr Style kAsWritten{members_of, core::plain_json_string, plain_number};
+
+void append_json(std::string& out, std::string_view raw, const Style& style) {
   if (raw.starts_with('{')) {
     out += '{';
-    bool first = true;
-    for (const auto& [name, value] : members_of(raw)) {
-      if (!first) out += ',';
-      first = false;
-      out += core::plain_json_string(name);
+    for (const auto& [name, value] : style.members(raw)) {
+      if (out.back() != '{') out += ',';
+      out += style.string(name);
       out += ':';
-      append_written(out, value);
+      append_json(out, value, style);
     }
     out += '}';
   } else if (raw.starts_with('[')) {
@@ -158,13 +129,13 @@ void append_written(std::string& out, std::string_view raw) {
     bool first = true;
     for (core::JsonMember element; steps.next(element); first = false) {
       if (!first) out += ',';
-      append_written(out, part(raw, element.value));
+      append_json(out, part(raw, element.value), style);
     }
     out += ']';
   } else if (core::kind_of_json(raw) == JsonKind::kNumber) {
-    out += plain_number(raw);
+    out += style.number(raw);
   } else if (core::kind_of_json(raw) == JsonKind::kString) {
-    out += core::plain_json_string(core::decode_json_string(raw));
+    out += style.string(core::decode_json_string(raw));
   } else {
     out += raw;
   }
@@ -172,7 +143,7 @@ void append_written(std::string& out, std::string_view raw) {
 
 std::string written(std::string_view raw) {
   std::string out;
-  append_written(out, raw);
+  append_json(out, raw, kAsWritten);
   return out;
 }
 
@@ -198,7 +169,7 @@ OverrideValue read_override_value(std::string_view raw) {
   OverrideValue out;
   out.kind = core::kind_of_json(raw);
   out.json = written(raw);
-  append_canonical(out.canonical, raw);
+  append_json(out.canonical, raw, kCanonical);
   append_printed(out.text, raw);
   if (out.kind == JsonKind::kNumber) out.number = to_double(raw);
   if (out.is_array()) {

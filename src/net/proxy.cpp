@@ -1,7 +1,6 @@
 #include "net/proxy.h"
 
-#include <openssl/evp.h>
-
+#include "core/byte_text.h"
 #include "core/ip_address.h"
 #include "net/http_head.h"
 
@@ -33,14 +32,6 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
-std::string base64(const std::string& text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                             reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
 awaitable<core::Result<void>> send_text(Stream& stream, const std::string& text) {
   iovec pieces[] = {{const_cast<char*>(text.data()), text.size()}};
   auto fault = co_await stream.write_all(pieces);
@@ -69,7 +60,8 @@ awaitable<core::Result<void>> open_http(Stream& stream, const Url& proxy, const 
   auto host = target.host.find(':') == std::string::npos ? target.host : "[" + target.host + "]";
   auto where = host + ":" + std::to_string(target.port);
   std::string request = "CONNECT " + where + " HTTP/1.1\r\nHost: " + where + "\r\n";
-  if (!proxy.user_info.empty()) request += "Proxy-Authorization: Basic " + base64(unescaped(proxy.user_info)) + "\r\n";
+  if (!proxy.user_info.empty())
+    request += "Proxy-Authorization: Basic " + core::base64_encode(unescaped(proxy.user_info)) + "\r\n";
   request += "\r\n";
   auto sent = co_await send_text(stream, request);
   if (!sent) co_return sent.error();

@@ -4,6 +4,7 @@
 #include <openssl/hmac.h>
 
 #include "core/ascii.h"
+#include "core/byte_text.h"
 #include "core/json_text.h"
 #include "core/percent.h"
 
@@ -15,9 +16,7 @@ std::string hmac_hex(std::string_view secret, std::string_view body) {
   unsigned size = 0;
   HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
        reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest, &size);
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", digest[i]);
-  return out;
+  return core::hex_digits({reinterpret_cast<const char*>(digest), size});
 }
 
 void replace_all(std::string& text, std::string_view what, const std::string& with) {

@@ -2,25 +2,17 @@
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
+
+#include "core/byte_text.h"
 
 namespace tollgate::notify {
 namespace {
 
 constexpr std::string_view kLoginServers[] = {"smtp.sendcloud.net", "smtp.azurecomm.net"};
 
-std::string base64(std::string_view text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
-// RFC 2047 §2, in one piece as other nodes write it.
-std::string encoded_word(std::string_view text) { return "=?UTF-8?B?" + base64(text) + "?="; }
+std::string encoded_word(std::string_view text) { return "=?UTF-8?B?" + core::base64_encode(text) + "?="; }
 
 std::string display_name(std::string_view name) {
   const bool plain = std::ranges::all_of(name, [](char c) {
@@ -38,7 +30,7 @@ bool usable(std::string_view address) {
 
 // Lines of at most 76 characters (RFC 2045 §6.8): no text can break a limit of SMTP or stand as a command.
 std::string body_lines(std::string_view html) {
-  const auto all = base64(html);
+  const auto all = core::base64_encode(html);
   std::string out;
   for (std::size_t at = 0; at < all.size(); at += 76) out += all.substr(at, 76) + "\r\n";
   return out;

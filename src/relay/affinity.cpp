@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <openssl/evp.h>
 
+#include "core/ascii.h"
+#include "core/byte_text.h"
 #include "core/json_path.h"
 #include "core/json_text.h"
 #include "relay/affinity_store.h"
@@ -17,17 +19,10 @@ std::string digest(const EVP_MD* kind, std::string_view text) {
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_Digest(text.data(), text.size(), bytes, &size, kind, nullptr);
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", bytes[i]);
-  return out;
+  return core::hex_digits({reinterpret_cast<const char*>(bytes), size});
 }
 
-std::string trimmed(std::string text) {
-  constexpr std::string_view kBlanks = " \t\r\n\v\f";
-  auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
+std::string trimmed(std::string_view text) { return std::string(core::trimmed(text, " \t\r\n\v\f")); }
 
 std::int64_t context_int(const Request& request, std::string_view key) {
   if (key == "id") return request.identity->user.value;

@@ -2,10 +2,9 @@
 
 #include <fmt/core.h>
 
-#include <array>
-
 #include "billing/image_size.h"
 #include "billing/media_tokens.h"
+#include "core/byte_text.h"
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/file_fetch.h"
@@ -32,36 +31,11 @@ struct File {
 
 bool is_link(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
 
-// As many bytes as `most` characters hold; ends at the first character that is none.
-std::string decode_base64(std::string_view text, std::size_t most) {
-  static const auto kValues = [] {
-    std::array<std::int8_t, 256> table;
-    table.fill(-1);
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
-      table[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
-    return table;
-  }();
-  std::string out;
-  std::uint32_t group = 0;
-  int bits = 0;
-  for (char c : text.substr(0, most)) {
-    const int value = kValues[static_cast<unsigned char>(c)];
-    if (value < 0) break;
-    group = group << 6U | static_cast<std::uint32_t>(value);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out += static_cast<char>(group >> static_cast<unsigned>(bits) & 0xFFU);
-  }
-  return out;
-}
-
 // Of base64 text, with or without "data:…," before it. Only as much as is needed is decoded.
 ImageSize size_of_inline(std::string_view data) {
   if (data.starts_with("data:")) data.remove_prefix(std::min(data.size(), data.find(',') + 1));
   for (std::size_t most = 1024;; most *= 16) {
-    auto size = billing::read_image_size(decode_base64(data, most));
+    auto size = billing::read_image_size(core::base64_decode_start(data, most));
     if (size.state != ImageSize::State::kMore || most >= data.size()) return size;
   }
 }

@@ -84,9 +84,9 @@ TEST(OpenAiRequest, CountsWhatAPromptHolds) {
       OpenAiRoute::kChatCompletions,
       padded(R"({"model":"m","messages":[{"role":"system","content":"S"},{"role":"user","name":"N","content":
                               [{"type":"text","text":"T"},{"type":"image_url","image_url":{"url":"data:,"}}]},{"role":"assistant","content":null}],
-                              "tools":[{"function":{"name":"f","description":"D","parameters":{"b":1,"a":[true,"x"]}}}]})"),
+                              "tools":[{"function":{"name":"f","description":"D","parameters":{"b":1,"a":[true,"x"],"c":[999999,1000000,0.0001,0.00001,-2.5e21,0]}}}]})"),
       [&](std::string_view part) { text += std::string(part) + "|"; });
-  EXPECT_EQ(text, "system|S|user|N|T|assistant|f|D|map[a:[true x] b:1]|");
+  EXPECT_EQ(text, "system|S|user|N|T|assistant|f|D|map[a:[true x] b:1 c:[999999 1e+06 0.0001 1e-05 -2.5e+21 0]]|");
   EXPECT_EQ(parts.extra_tokens, 8 + 3 * 3 + 3 + 3);
 }
 

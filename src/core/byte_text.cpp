@@ -1,9 +1,10 @@
-#include "api/base64.h"
+#include "core/byte_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
-namespace tollgate::api {
+namespace tollgate::core {
 namespace {
 
 constexpr std::string_view kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -22,18 +23,22 @@ std::string encode(std::string_view bytes, std::string_view alphabet) {
   return out;
 }
 
+// The value of each character of an alphabet, -1 of all others.
+constexpr std::array<std::int8_t, 256> values_of(std::string_view alphabet) {
+  std::array<std::int8_t, 256> table{};
+  table.fill(-1);
+  for (std::size_t i = 0; i < alphabet.size(); ++i)
+    table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+  return table;
+}
+
 }  // namespace
 
 std::string base64_encode(std::string_view bytes) { return encode(bytes, kStandard); }
 std::string base64url_encode(std::string_view bytes) { return encode(bytes, kUrl); }
 
 std::optional<std::string> base64url_decode(std::string_view text) {
-  static const auto kValues = [] {
-    std::array<int, 256> table;
-    table.fill(-1);
-    for (std::size_t i = 0; i < kUrl.size(); ++i) table[static_cast<unsigned char>(kUrl[i])] = static_cast<int>(i);
-    return table;
-  }();
+  static constexpr auto kValues = values_of(kUrl);
   std::string out;
   out.reserve(text.size() / 4 * 3);
   std::uint32_t group = 0;
@@ -62,4 +67,33 @@ std::optional<std::string> base64url_decode(std::string_view text) {
   return out;
 }
 
-}  // namespace tollgate::api
+std::string base64_decode_start(std::string_view text, std::size_t most) {
+  static constexpr auto kValues = values_of(kStandard);
+  std::string out;
+  std::uint32_t group = 0;
+  unsigned bits = 0;
+  for (char c : text.substr(0, most)) {
+    const int value = kValues[static_cast<unsigned char>(c)];
+    if (value < 0) break;
+    group = group << 6U | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out += static_cast<char>(group >> bits & 0xFFU);
+  }
+  return out;
+}
+
+std::string hex_digits(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4U];
+    out += kDigits[byte & 15U];
+  }
+  return out;
+}
+
+}  // namespace tollgate::core
