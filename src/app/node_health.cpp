@@ -17,9 +17,11 @@ std::string to_json(const NodeHealth& health) {
   const auto& money = health.money;
   const auto& alive = health.alive;
   auto journal = fmt::format(
-      R"({{"writable":{},"queued":{},"backlog_bytes":{},"last_seq":{},"main_mark":{},"stat_mark":{},"log_mark":{}}})",
+      R"({{"writable":{},"queued":{},"backlog_bytes":{},"last_seq":{},"main_mark":{},"stat_mark":{},"log_mark":{},)"
+      R"("main_behind":{},"stat_behind":{},"log_behind":{}}})",
       money.journal_writable, money.journal_queued, money.journal_backlog_bytes, money.journal_last_seq,
-      money.main_mark, money.stat_mark, money.log_mark);
+      money.main_mark, money.stat_mark, money.log_mark, money.behind(money.main_mark), money.behind(money.stat_mark),
+      money.behind(money.log_mark));
   auto living = fmt::format(R"({{"tasks":{},"sockets":{},"deadlines":{},"idle_upstreams":{}}})", alive.tasks,
                             alive.sockets, alive.deadlines, alive.idle_upstreams);
   std::string errors;
