@@ -1,8 +1,9 @@
-// A gateway on SQLite in a folder of its own, a stand-in provider, and the management calls that set them up.
+// A gateway in a folder of its own, on SQLite or the database that TOLLGATE_TEST_SQL names, a stand-in provider, and the management calls that set them up.
 // Used by the end-to-end tests and by the bench.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { canary, check, register, watch } from "./canary.mjs";
+import { databaseOf } from "./databases.mjs";
 import { Program, freePort, mockProgram, removeDir, tempDir, tollgateProgram } from "./process.mjs";
 
 export const rootName = "root";
@@ -40,6 +41,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
   const own = dir === undefined;
   const home = dir ?? tempDir("gateway");
   const port = wanted ?? (await freePort());
+  const database = await databaseOf(home);
   const program = new Program(tollgateProgram(), [], {
     cpu,
     cwd: home,
@@ -50,6 +52,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
       TOLLGATE_LOG_DIR: join(home, "logs"),
       TOLLGATE_WORKERS: String(workers),
       SQLITE_PATH: join(home, "tollgate.db"),
+      ...(database ? { SQL_DSN: database.dsn } : {}),
       SESSION_SECRET: sessionSecret,
       GLOBAL_API_RATE_LIMIT_ENABLE: "false",
       GLOBAL_WEB_RATE_LIMIT_ENABLE: "false",
@@ -72,6 +75,8 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
     url,
     port,
     dir: home,
+    /** Of a gateway that is not on SQLite: { name, dsn, sql(text) }. */
+    database,
     pid: program.pid,
     output: () => program.output,
     /** How it ended, once it has: exit code or signal. */
@@ -87,6 +92,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
         check(program.output, join(home, "logs"));
       } finally {
         if (own) removeDir(home);
+        if (own) await database?.drop();
       }
       if (how !== 0 && how !== "SIGKILL") throw new Error(`the gateway ended with ${how}:\n${program.output}`);
     },
