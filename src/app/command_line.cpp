@@ -1,6 +1,8 @@
 #include "app/command_line.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "core/log.h"
 
@@ -12,6 +14,7 @@ std::string_view usage() {
          "commands\n"
          "  serve         run the gateway (default)\n"
          "  config        print the effective configuration; --check only validates it\n"
+         "  secret        print a random secret; --env prints the two lines that all nodes share\n"
          "  healthcheck   ask the running gateway on this host whether it lives\n"
          "  version       print the version\n"
          "\n"
@@ -41,6 +44,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         line.check = true;
         continue;
       }
+      if (name == "env") {
+        line.as_env = true;
+        continue;
+      }
       std::string value;
       if (equals != std::string_view::npos) {
         value = text.substr(equals + 1);
@@ -66,8 +73,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   };
   if (!parse_flags() || i >= arguments.size()) return line;
   const auto& command = arguments[i++];
-  if (command != "serve" && command != "config" && command != "healthcheck" && command != "version" &&
-      command != "help") {
+  constexpr std::string_view kCommands[] = {"serve", "config", "secret", "healthcheck", "version", "help"};
+  if (std::find(std::begin(kCommands), std::end(kCommands), command) == std::end(kCommands)) {
     line.error = "unknown command: " + command;
     return line;
   }
