@@ -37,17 +37,17 @@ export async function startMock({ recordings = ".", keep = 1000, cpu } = {}) {
  * Starts the gateway and waits until it answers. Without `dir` a new folder is made and removed by stop().
  * The limits on /api by address are off, because a test asks often.
  */
-export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
+export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted } = {}) {
   const own = dir === undefined;
   const home = dir ?? tempDir("gateway");
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   const database = await databaseOf(home);
   const program = new Program(tollgateProgram(), [], {
     cpu,
     cwd: home,
     env: {
       PORT: String(port),
-      TOLLGATE_LISTEN: `127.0.0.1:${port}`,
+      TOLLGATE_LISTEN: `${host}:${port}`,
       TOLLGATE_DATA_DIR: home,
       TOLLGATE_LOG_DIR: join(home, "logs"),
       TOLLGATE_WORKERS: String(workers),
@@ -63,7 +63,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
       ...env,
     },
   });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${host}:${port}`;
   await program.until(async () => {
     try {
       return (await fetch(`${url}/api/status`)).ok;
@@ -180,7 +180,7 @@ export class Account {
     await eventually(async () => {
       const { journal } = await (await fetch(`${this.url}/-/health`, { headers })).json();
       // Tests with a token of their own see no more than that the node lives.
-      return !journal || (journal.queued === 0 && journal.main_mark >= journal.last_seq);
+      return !journal || (journal.queued === 0 && journal.main_behind === 0);
     }, "every journaled charge is in the balance");
     return (await this.call("GET", "/api/user/self")).quota;
   }
