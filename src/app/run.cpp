@@ -133,6 +133,8 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.drain_time = drain.time;
   settings.drain_bytes = drain.bytes;
   settings.charge_abandoned_bound = config.text("TOLLGATE_ABANDON_CHARGE") == "bound";
+  settings.realtime_settle = config.duration("TOLLGATE_REALTIME_SETTLE");
+  settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
   settings.limits = relay::measured_limits();
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;

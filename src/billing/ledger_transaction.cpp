@@ -35,7 +35,7 @@ std::size_t Ledger::gather_charges(WorkMap& work, const std::vector<JournalRow>&
       wallet.charge += settle.charge.units;
       if (settle.counts_use) {
         wallet.used += settle.charge.units;
-        ++wallet.requests;
+        wallet.requests += settle.part ? 0 : 1;
       }
     }
     if (counted) wallet.leaving += settle.charge.units;

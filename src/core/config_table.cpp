@@ -81,6 +81,8 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_FIRST_BYTE_TIMEOUT", .type = kDuration, .fallback = "30m", .meaning = "from the request's last byte to the answer's first"},
   {.name = "TOLLGATE_SSE_KEEPALIVE", .type = kDuration, .fallback = "15s", .meaning = "silence in a stream after which ': PING' is sent; 0 = never"},
   {.name = "TOLLGATE_SSE_COMMIT", .type = kDuration, .fallback = "50s", .meaning = "longest time the head of a stream is held for the first event; 0 = for ever"},
+  {.name = "TOLLGATE_REALTIME_SETTLE", .type = kDuration, .fallback = "60s", .meaning = "longest time between two charges of a realtime session that uses something"},
+  {.name = "TOLLGATE_WS_ORIGINS", .type = kList, .meaning = "values of Origin from which realtime sessions are taken; unset = any"},
   {.name = "TOLLGATE_DISCONNECT_DRAIN", .type = kBounds, .fallback = "60s,16MB", .meaning = "how far an upstream is read on after its client left, on channels that drain (billing.md)"},
   {.name = "TOLLGATE_ABANDON_CHARGE", .type = kChoice, .fallback = "prompt", .choices = "prompt|bound", .meaning = "what a client pays that left before anything of the answer came: the prompt, or the output limit besides"},
   {.name = "TOLLGATE_KEEPALIVE", .type = kDuration, .fallback = "75s", .meaning = "idle time of client connections"},
