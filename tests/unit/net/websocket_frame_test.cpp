@@ -120,7 +120,7 @@ TEST(WebSocketFrame, ReadsMessagesOfEveryLengthFormFromPiecesOfAnySize) {
       WebSocketReader reader(WebSocketReader::From::kClient);
       auto seen = read_all(reader, frame(0x81, text) + frame(0x82, "next"), piece);
       ASSERT_EQ(seen.size(), 2U);
-      EXPECT_EQ(seen[0], (Seen{Event::kMessage, text, {CloseCode::kNone}}));
+      EXPECT_EQ(seen[0], (Seen{Event::kMessage, text, CloseCode::kNone}));
       EXPECT_EQ(seen[1].text, "next");
       EXPECT_FALSE(reader.is_text());
     }
