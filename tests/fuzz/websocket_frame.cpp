@@ -1,5 +1,5 @@
-// WebSocket frames: the same messages from the same bytes however they are cut, within their bounds; what is written can
-// be read.
+// WebSocket frames: the same messages from the same bytes however they are cut, within their bounds; what is written
+// can be read.
 #include "net/websocket_frame.h"
 
 #include <simdjson.h>

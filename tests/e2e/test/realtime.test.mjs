@@ -398,6 +398,16 @@ describe("the end", () => {
     assert.equal(got.other.settled_by, "upstream");
   });
 
+  test("of a client that asks for another model in the session comes before the upstream hears of it", async () => {
+    const session = await open();
+    session.send({ type: "session.update", session: { model: preview, instructions: "Be short." } });
+    await eventually(() => up.heard.length === 1, "the model of the address may be repeated");
+    session.send({ type: "session.update", session: { model: "gpt-realtime-dear" } });
+    assert.equal((await session.event("error")).error.message.split(" (")[0], "the model of a session cannot change");
+    assert.equal((await session.end()).code, 1008);
+    assert.equal(up.heard.length, 1);
+  });
+
   test("SEC-10 of a client that breaks the protocol has the code for it", async () => {
     const broken = async (act) => {
       const session = await open();

@@ -93,6 +93,13 @@ TEST(RealtimeEvents, OfClientsSayWhatIsSentToTheModel) {
   EXPECT_EQ(session.output_pcm, false);
 }
 
+TEST(RealtimeEvents, NameTheModelThatASessionWants) {
+  EXPECT_EQ(client(R"({"type":"session.update","session":{"model":"a"}})").model, "a");
+  EXPECT_EQ(client(R"({"type":"session.update","session":{"model":"a","Mode\u006c":"b"}})").model, "b");
+  EXPECT_FALSE(client(R"({"type":"session.update","session":{"voice":"a"}})").model);
+  EXPECT_FALSE(server(R"({"type":"session.updated","session":{"model":"a"}})").model);
+}
+
 TEST(RealtimeMeter, CountsAudioByItsLengthAndFormat) {
   RealtimeMeter meter("gpt-4o-realtime-preview");
   meter.add(client(append(172'800)));  // 3.6 s of 24 kHz and 16 bit
