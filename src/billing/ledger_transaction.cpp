@@ -203,7 +203,7 @@ sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& wor
   };
   sql::Result<void> done;
   const auto change = balance - balance_before;
-  if (work.row && wallet && (change != 0 || work.requests != 0))
+  if (work.row && wallet && (change != 0 || work.used != 0 || work.requests != 0))
     done =
         run("UPDATE users SET quota = quota + ?, used_quota = used_quota + ?, request_count = request_count + ?"
             " WHERE id = ?",

@@ -125,6 +125,8 @@ void read_session(std::string_view session, RealtimeEvent& event, bool of_client
       });
     }
     if (!of_client) return;
+    // Whatever the case: some decoders do not look at it.
+    if (core::ascii_lower(key) == "model" && string_of(value, text)) event.model = text;
     if (key == "instructions" && string_of(value, text)) event.text = text;
     if (key == "tools") {
       event.tools.emplace();

@@ -19,6 +19,7 @@ struct RealtimeEvent {
   std::string text;                               // to be counted
   std::int64_t audio_bytes = 0;                   // decoded, in the session's format
   std::optional<bool> input_pcm, output_pcm;      // the format from now on: PCM of 24 kHz and 16 bit, or another
+  std::optional<std::string> model;               // a client's session names one; the last, where it names several
   std::optional<std::vector<std::string>> tools;  // declared from now on, each as JSON
   std::optional<billing::Usage> usage;            // of a response
   bool usage_refused = false;                     // it has figures that cannot be

@@ -1,5 +1,7 @@
 #include "relay/realtime.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "core/fault_point.h"
@@ -101,7 +103,10 @@ std::optional<RelayError> check_realtime(Request& request) {
 }
 
 void read_realtime(Request& request) {
-  if (auto model = query_parameter(request.exchange.head().query, "model")) request.openai.model = std::move(*model);
+  auto model = query_parameter(request.exchange.head().query, "model").value_or("");
+  const bool is_text = simdjson::validate_utf8(model) &&
+                       std::ranges::none_of(model, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+  if (is_text) request.openai.model = std::move(model);
   request.estimate = 0;  // what a session will say is not known
 }
 

@@ -87,6 +87,7 @@ class Session : public std::enable_shared_from_this<Session> {
   net::awaitable<void> from_client();
   net::awaitable<void> from_upstream();
   net::awaitable<void> keep();
+  bool refuse_model(const dialect::RealtimeEvent& event);
   void client_ended(const WebSocketMessage& message);
   void upstream_ended(const WebSocketMessage& message);
   net::awaitable<dialect::RealtimeEvent> read_event(std::string& text, bool of_client);
@@ -175,13 +176,24 @@ net::awaitable<void> Session::from_client() {
     }
     if (ending_) continue;  // until its close frame
     heard_ = now();
-    if (message.text) meter_.add(co_await read_event(message.data, true));
-    if (ending_) continue;
-    if (!co_await upstream_->send(message.text, message.data) && !ending_) {
-      // Why it takes nothing is for its reader to say, if it says anything.
-      upstream_->stop();
+    if (message.text) {
+      auto event = co_await read_event(message.data, true);
+      if (ending_ || refuse_model(event)) continue;
+      meter_.add(event);
     }
+    // Why it takes nothing is for its reader to find: there may be a last word to read.
+    co_await upstream_->send(message.text, message.data);
   }
+}
+
+// What is charged is the model that was asked for: a session that wants to go on with another ends.
+bool Session::refuse_model(const dialect::RealtimeEvent& event) {
+  if (!event.model || *event.model == request_.openai.model || *event.model == request_.upstream_model) return false;
+  finish({.to_client = CloseCode::kPolicy,
+          .to_upstream = CloseCode::kGoingAway,
+          .reason = "the model of a session cannot change",
+          .error = dialect::invalid_request("the model of a session cannot change")});
+  return true;
 }
 
 void Session::client_ended(const WebSocketMessage& message) {
@@ -380,7 +392,7 @@ net::awaitable<void> Session::run() {
   request_.attempts.back().limit = ending_->limit;
   co_await bill_.settle_last(end);
   core::fault_point("realtime.ended");
-  if (ending_->error) {
+  if (ending_->error && ending_->end == End::kUpstreamReset) {
     log_failure(request_, *ending_->error);
     if (calls_for_disabling(request_.snapshot->relay, *request_.channel, *ending_->error))
       request_.relay.health.report(fault_of(*request_.channel, request_.key, *ending_->error));
