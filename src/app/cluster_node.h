@@ -19,6 +19,7 @@
 #include "cluster/signals.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "redis/client.h"
 #include "relay/relay.h"
 #include "sql/connection.h"
 
@@ -50,8 +51,7 @@ class ClusterNode {
     std::string version;
     cluster::Owner me;
     std::vector<std::string> session_secrets;
-    std::unique_ptr<cluster::Signals> signals;  // null: there is no Redis
-    std::unique_ptr<cluster::Board> board;      // null: there is no Redis
+    redis::Client* redis = nullptr;  // null: there is none; outlives the node
   };
   struct Hooks {
     // Reads channels, options and prices anew; what it read is in force when it returns. The number stands for it.

@@ -67,6 +67,13 @@ sql::Result<std::int64_t> remove_old_nodes(sql::Connection& db) {
   return removed;
 }
 
+sql::Result<void> remove_old_revocations(sql::Connection& db) {
+  auto done =
+      db.execute("DELETE FROM tg_revocations WHERE at < " + sql::server_now_ms(db.dialect()) + " - ?", {Param(kDay)});
+  if (!done) return done.error();
+  return {};
+}
+
 Registry::Registry(RegistrySettings settings, sql::Pool& pool, Board* board, const core::Clock& clock,
                    std::function<NodeReport()> report)
     : settings_(std::move(settings)), pool_(pool), board_(board), clock_(clock), report_(std::move(report)) {}

@@ -1,5 +1,7 @@
 #include "cluster/change_feed.h"
 
+#include <atomic>
+
 #include "model/channel.h"
 #include "model/option.h"
 #include "model/version.h"
@@ -30,7 +32,7 @@ class ChangeFeedTest : public DatabaseFile {
       EXPECT_TRUE(feed.load());
     }
     LocalSignals signals;
-    int reloads = 0, everyone = 0;
+    std::atomic<int> reloads{0}, everyone{0};
     std::string value;
     std::vector<std::int64_t> users, tokens;
     ChangeFeed feed;
@@ -161,6 +163,23 @@ TEST_F(ChangeFeedTest, UsersAndKeysAreForgottenByTheOthersAndEverythingAfterAGap
   EXPECT_TRUE(soon([&] { return there.everyone == 1; }));
   here.feed.stop();
   there.feed.stop();
+}
+
+TEST_F(ChangeFeedTest, ARevocationThatCouldNotBeToldIsFoundWhenSignalsComeBack) {
+  Node here(*this, "a"), there(*this, "b");
+  here.feed.start();
+  there.feed.start();
+  here.signals.set_healthy(false);
+  here.feed.token_changed(core::TokenId{9});
+  here.feed.token_changed(core::TokenId{9});
+  here.feed.user_changed(core::UserId{4});
+  EXPECT_TRUE(there.tokens.empty());
+  there.signals.set_healthy(true);
+  EXPECT_TRUE(soon([&] { return there.everyone == 1; }));
+  here.feed.stop();
+  there.feed.stop();
+  EXPECT_EQ(there.tokens, std::vector<std::int64_t>{9});
+  EXPECT_EQ(there.users, std::vector<std::int64_t>{4});
 }
 
 TEST_F(ChangeFeedTest, ANodeThatIsBehindLoadsBeforeItAnswersWhoeverSawMore) {

@@ -262,6 +262,18 @@ TEST_F(RegistryTest, RowsOfNodesThatLeftAreRemovedAndThoseWithMissingChargesKept
   EXPECT_EQ(number("SELECT COUNT(*) FROM tg_nodes WHERE name IN ('owing', 'fresh')"), 2);
 }
 
+TEST_F(RegistryTest, REQ_CL_38_ANodeThatIsGoneWithChargesOnItsDiskIsListed) {
+  report_.journal_last_seq = 10;
+  node("n1", true)->step();
+  run("INSERT INTO tg_marks (node_id, consumer, seq, epoch, tx) VALUES ('id-n1', 'main', 10, 0, 0)");
+  run("INSERT INTO tg_marks (node_id, consumer, seq, epoch, tx) VALUES ('id-n1', 'log', 7, 0, 0)");
+  auto view = *read_view(*connect());
+  EXPECT_EQ(missing_records(view, view.nodes.rows[0]), 0);
+  silence("n1", 31'000);
+  view = *read_view(*connect());
+  EXPECT_EQ(missing_records(view, view.nodes.rows[0]), 3);
+}
+
 TEST_F(RegistryTest, TheViewNamesTheLeaderTheLagAndNoSecret) {
   auto one = node("n1", true);
   report_.epoch = 1;

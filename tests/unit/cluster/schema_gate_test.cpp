@@ -87,10 +87,11 @@ class IdentityTest : public DatabaseFile {
     row_.node_id = "the-node";
     row_.state = "ready";
     row_.advertise = "http://first:3000";
+    row_.info = R"({"boot":"one"})";
     ASSERT_TRUE(write_heartbeat(*connect(), row_));
   }
-  bool dropped(const std::string& advertise, const std::function<bool()>& wait) {
-    auto result = drop_copied_identity(directory_.string(), advertise, *pool_, wait);
+  bool dropped(const std::string& address, const std::function<bool()>& wait, const std::string& boot = "one") {
+    auto result = drop_copied_identity(directory_.string(), {address, boot}, *pool_, wait);
     EXPECT_TRUE(result);
     return result && *result;
   }
@@ -110,6 +111,16 @@ TEST_F(IdentityTest, ACopiedDirectoryOfALivingNodeTakesANewIdAndKeepsItsJournalA
   for (const auto& entry : std::filesystem::directory_iterator(directory_))
     aside += entry.path().filename().string().starts_with("journal.foreign-");
   EXPECT_EQ(aside, 1U);
+}
+
+TEST_F(IdentityTest, TheSameAddressOnAnotherMachineIsAnotherPlace) {
+  EXPECT_TRUE(dropped(
+      "http://first:3000",
+      [&] {
+        std::this_thread::sleep_for(milliseconds(3));
+        return write_heartbeat(*connect(), row_).has_value();
+      },
+      "two"));
 }
 
 TEST_F(IdentityTest, ANodeThatCrashedAndCameBackAtAnotherAddressKeepsItsIdAndItsCharges) {
