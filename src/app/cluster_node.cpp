@@ -44,7 +44,7 @@ bool asked_to_stop() {
 }
 
 std::string node_name(const core::Config& config) {
-  for (const char* variable : {"TOLLGATE_NODE_NAME", "NODE_NAME", "HOSTNAME"})
+  for (const char* variable : {"TOLLGATE_NODE_NAME", "HOSTNAME"})
     if (!config.text(variable).empty()) return config.text(variable);
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
