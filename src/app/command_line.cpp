@@ -1,6 +1,8 @@
 #include "app/command_line.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "core/log.h"
 
@@ -12,6 +14,8 @@ std::string_view usage() {
          "commands\n"
          "  serve         run the gateway (default)\n"
          "  config        print the effective configuration; --check only validates it\n"
+         "  cluster       nodes | leases | drain NODE | resume NODE | forget NODE | rotate-secret --check\n"
+         "  secret        print a random secret; --env prints the two lines that all nodes share\n"
          "  healthcheck   ask the running gateway on this host whether it lives\n"
          "  version       print the version\n"
          "\n"
@@ -20,6 +24,7 @@ std::string_view usage() {
          "  --log-dir D     directory of log files (./logs)\n"
          "  --env-file F    read variables from this file (.env)\n"
          "  --check         validate the configuration and exit\n"
+         "  --json          subcommands print JSON\n"
          "  --version, --help\n";
 }
 
@@ -37,8 +42,12 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         line.command = name == "version" ? "version" : "help";
         continue;
       }
-      if (name == "check") {
-        line.check = true;
+      if (name == "check" || name == "json") {
+        (name == "check" ? line.check : line.json) = true;
+        continue;
+      }
+      if (name == "env") {
+        line.as_env = true;
         continue;
       }
       std::string value;
@@ -66,13 +75,15 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   };
   if (!parse_flags() || i >= arguments.size()) return line;
   const auto& command = arguments[i++];
-  if (command != "serve" && command != "config" && command != "healthcheck" && command != "version" &&
-      command != "help") {
+  constexpr std::string_view kCommands[] = {"serve", "config", "secret", "cluster", "healthcheck", "version", "help"};
+  if (std::find(std::begin(kCommands), std::end(kCommands), command) == std::end(kCommands)) {
     line.error = "unknown command: " + command;
     return line;
   }
   if (line.command == "serve") line.command = command;
-  parse_flags();
+  // Words and flags in any order.
+  while (parse_flags() && i < arguments.size()) line.rest.push_back(arguments[i++]);
+  if (line.command != "cluster" && !line.rest.empty()) line.rest.clear();  // as before: ignored
   return line;
 }
 

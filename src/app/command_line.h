@@ -16,16 +16,20 @@ enum ExitCode : int {
   kInternal = 70,
   kAddressInUse = 71,
   kCannotWrite = 73,
+  kGaveUpWaiting = 75,
   kConfiguration = 78,
 };
 
 struct CommandLine {
-  std::string command = "serve";                          // serve, config, healthcheck, version, help
+  std::string command = "serve";                          // serve, config, secret, healthcheck, version, help
   std::map<std::string, std::string, std::less<>> flags;  // variable name → value
   std::string env_file = ".env";
   bool env_file_given = false;
   bool check = false;
-  std::string error;  // not empty: exit 2 with usage
+  bool as_env = false;            // secret --env
+  bool json = false;              // of subcommands: print JSON
+  std::vector<std::string> rest;  // words after a subcommand
+  std::string error;              // not empty: exit 2 with usage
 };
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "model/columns.h"
+#include "model/version.h"
 #include "sql/transaction.h"
 
 namespace tollgate::model {
@@ -71,8 +72,8 @@ sql::Result<Disabled> disable_key(sql::Connection& db, const Channel& channel, K
 
 sql::Result<bool> set_channel_status(sql::Connection& db, core::ChannelId id, ChannelStatus status,
                                      std::string_view reason, std::int64_t now) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
-    auto channel = find_channel(db, id);
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel) return false;
     auto written = write_status(db, **channel, status, reason, now);
@@ -82,8 +83,8 @@ sql::Result<bool> set_channel_status(sql::Connection& db, core::ChannelId id, Ch
 }
 
 sql::Result<bool> enable_tested_channel(sql::Connection& db, core::ChannelId id, std::int64_t now) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
-    auto channel = find_channel(db, id);
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel || (*channel)->status != static_cast<std::int64_t>(ChannelStatus::kDisabledAutomatically) ||
         read_key_state((*channel)->channel_info).is_multi)
@@ -96,8 +97,8 @@ sql::Result<bool> enable_tested_channel(sql::Connection& db, core::ChannelId id,
 
 sql::Result<Disabled> disable_failing(sql::Connection& db, core::ChannelId id, std::string_view key,
                                       std::string_view reason, std::int64_t now) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<Disabled> {
-    auto channel = find_channel(db, id);
+  auto body = [&](sql::Connection&) -> sql::Result<Disabled> {
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel || (*channel)->status != static_cast<std::int64_t>(ChannelStatus::kEnabled)) return Disabled{};
     auto state = read_key_state((*channel)->channel_info);
@@ -106,12 +107,13 @@ sql::Result<Disabled> disable_failing(sql::Connection& db, core::ChannelId id, s
     auto written = write_status(db, **channel, ChannelStatus::kDisabledAutomatically, reason, now);
     if (!written) return written.error();
     return Disabled{SwitchedOff::kChannel, 0};
-  });
+  };
+  return with_version(db, Topic::kChannels, body, [](const auto& done) { return done->what != SwitchedOff::kNothing; });
 }
 
 sql::Result<bool> edit_channel_keys(sql::Connection& db, core::ChannelId id, const KeyEdit& edit) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
-    auto channel = find_channel(db, id);
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel) return false;
     auto keys = split_keys((*channel)->key);

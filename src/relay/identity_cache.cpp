@@ -10,8 +10,6 @@
 namespace tollgate::relay {
 namespace {
 
-constexpr auto kFresh = std::chrono::milliseconds(2500);
-constexpr auto kLife = std::chrono::seconds(5);
 constexpr std::size_t kMostEntries = 100'000;
 
 // On a thread of the SQL pool.
@@ -74,11 +72,13 @@ void set_owner(Identity& identity, const model::User& user, billing::Billing& bi
 }
 
 net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key) {
+  const auto drops = drops_;
   auto loaded = co_await net::suspend<std::shared_ptr<Identity>>([this, &key](auto done) {
     bool taken = threads_.submit([this, key, done] { done(load_identity(pool_, billing_, key)); });
     if (!taken) done(nullptr);
   });
-  if (loaded) {
+  // What was read before something was dropped serves this request and is not kept.
+  if (loaded && drops == drops_) {
     loaded->loaded = clock_.steady();
     if (entries_.size() >= kMostEntries) entries_.clear();
     entries_[key] = {loaded, false};
@@ -93,8 +93,8 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
   if (found != entries_.end()) {
     auto known = found->second.identity;
     auto age = clock_.steady() - known->loaded;
-    if (age < kFresh) co_return known;
-    if (age < kLife) {
+    if (age < life_ / 2) co_return known;
+    if (age < life_) {
       if (!found->second.refreshing) {
         found->second.refreshing = true;
         net::Worker::current().spawn([](IdentityCache& cache, std::string name) -> net::awaitable<void> {
@@ -112,10 +112,24 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
 }
 
 void IdentityCache::drop(std::string_view key) {
+  ++drops_;
   if (auto found = entries_.find(key); found != entries_.end()) entries_.erase(found);
 }
 
+void IdentityCache::drop_token(core::TokenId token) {
+  ++drops_;
+  std::erase_if(entries_, [&](const auto& entry) {
+    return !entry.second.identity->found || entry.second.identity->token.id == token;
+  });
+}
+
+void IdentityCache::clear() {
+  ++drops_;
+  entries_.clear();
+}
+
 void IdentityCache::drop_user(core::UserId user) {
+  ++drops_;
   std::erase_if(entries_, [&](const auto& entry) { return entry.second.identity->user == user; });
 }
 
