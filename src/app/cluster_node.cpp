@@ -354,6 +354,19 @@ void ClusterNode::connect(api::Services& services, relay::Relay& relay) {
   };
 }
 
+void ClusterNode::connect(billing::Billing& billing) {
+  registry_->on_ready_nodes = [&billing](std::int64_t count) { billing.set_ready_nodes(count); };
+  billing.connect_slices([this](std::string message) {
+    if (!feed_->signals_healthy()) return false;
+    feed_->publish("slices", {{"m", std::move(message)}});
+    return true;
+  });
+  feed_->on("slices", [&billing](const json::object& message) {
+    const auto* text = message.if_contains("m");
+    if (text && text->is_string()) billing.on_slice_message(std::string_view(text->get_string()));
+  });
+}
+
 void ClusterNode::start() {
   feed_->start();
   registry_->start();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "billing/billing.h"
 #include "cluster/board.h"
 #include "cluster/change_feed.h"
 #include "cluster/leases.h"
@@ -79,6 +80,8 @@ class ClusterNode {
 
   // Before anything starts.
   void connect(api::Services& services, relay::Relay& relay);
+  // Nodes that share a balance: how many there are, and what they ask of each other.
+  void connect(billing::Billing& billing);
   void start();
   void begin_drain();  // gives the leases back and lets the others know
   void stop();         // the last: says that the node has left

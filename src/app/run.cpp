@@ -350,6 +350,7 @@ int serve(const core::Config& config) {
   services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
+  cluster.connect(*billing);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
