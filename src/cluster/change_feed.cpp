@@ -146,11 +146,13 @@ core::Result<void> ChangeFeed::load(bool tell) {
   auto before = read();
   if (!before) return before.error();
   if (tell) announce(*before);
-  const bool known = loaded_ && !behind(*before);
+  bool known = loaded_ && !behind(*before);
   // What changes while it is read is read again. After some rounds the older number stands: a later look repeats.
   for (int round = 1;; ++round) {
     auto content = callbacks_.reload();
     if (!content) return content.error();
+    // Nothing has moved since the last time, which is what most looks find.
+    if (known && *content == content_) break;
     auto after = read();
     if (!after) return after.error();
     const bool settled = *after == *before;
@@ -163,6 +165,7 @@ core::Result<void> ChangeFeed::load(bool tell) {
     content_ = *content;
     if (settled || round == kReadAgain) break;
     before = std::move(after);
+    known = false;
   }
   loaded_ = true;
   std::int64_t epoch = 0;

@@ -15,8 +15,8 @@ using sql::Param;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kShortestBeat = milliseconds(8'000);
-constexpr std::uint64_t kBeatSpread = 2'000;  // ms
+constexpr auto kShortestBeat = milliseconds(10'000);
+constexpr std::uint64_t kBeatSpread = 1'000;  // ms
 constexpr auto kShow = seconds(2);
 constexpr auto kTellAgain = seconds(60);
 constexpr std::size_t kOffsets = 9;

@@ -52,7 +52,7 @@ struct Warning {
   std::string text;
 };
 
-// step() is the thread's work, due at once and every eight to ten seconds, and may be driven by hand instead. Getters:
+// step() is the thread's work, due at once and every ten to eleven seconds, and may be driven by hand instead. Getters:
 // any thread.
 class Registry {
  public:
