@@ -310,8 +310,7 @@ int serve(const core::Config& config) {
                        .version = reported_version(config),
                        .me = {billing->node().id, billing->node().incarnation},
                        .session_secrets = session_secrets,
-                       .signals = nullptr,
-                       .board = nullptr},
+                       .redis = nullptr},
                       {.reload = [&] { return load_into(snapshots, **pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
@@ -353,6 +352,7 @@ int serve(const core::Config& config) {
   services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
+  cluster.connect(*billing);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };

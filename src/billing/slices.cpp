@@ -86,13 +86,26 @@ std::optional<Reservation> Slices::try_reserve(const AccountPtr& wallet, const A
 
 std::optional<Reservation> Slices::try_reserve_seen(const AccountPtr& wallet, const AccountPtr& token,
                                                     core::Quota amount) {
+  auto needed = amount.units > 0 ? amount.units : INT64_MIN;
+  return reserve(wallet, token, amount, needed, needed);
+}
+
+std::optional<Reservation> Slices::try_reserve_exposed(const AccountPtr& wallet, const AccountPtr& token,
+                                                       core::Quota amount) {
+  // Even what costs nothing needs something that is left.
+  auto needed = std::max<std::int64_t>(amount.units, 1);
+  auto token_needs = token ? amount.units - token->exposure.load() : 0;
+  return reserve(wallet, token, amount, needed - wallet->exposure.load(), token_needs);
+}
+
+std::optional<Reservation> Slices::reserve(const AccountPtr& wallet, const AccountPtr& token, core::Quota amount,
+                                           std::int64_t wallet_needs, std::int64_t token_needs) {
   wallet->uses.fetch_add(1, std::memory_order_relaxed);
   if (token) token->uses.fetch_add(1, std::memory_order_relaxed);
-  auto needed = amount.units > 0 ? amount.units : INT64_MIN;
   auto token_left = std::optional<std::int64_t>(0);
-  if (token) token_left = take(*token, amount.units, needed);
+  if (token) token_left = take(*token, amount.units, token_needs);
   if (!token_left) return std::nullopt;
-  auto left = take(*wallet, amount.units, needed);
+  auto left = take(*wallet, amount.units, wallet_needs);
   if (!left) {
     if (token) token->free += amount.units;
     return std::nullopt;
