@@ -300,9 +300,6 @@ Config Config::load(const ConfigSources& sources, ConfigReport& report) {
     std::string text = "SESSION_SECRET is an example value or shorter than 16 bytes: anybody can forge a log-in";
     (strict ? report.errors : report.warnings).push_back(text);
   }
-  const auto& dsn = config.text("SQL_DSN");
-  if (!dsn.empty() && !dsn.starts_with("local"))
-    report.errors.emplace_back("SQL_DSN names a database server, but this build speaks SQLite only; unset it to start");
   const auto& admin = config.text("TOLLGATE_ADMIN_TOKEN");
   if (!admin.empty() && admin.size() < 16)
     report.errors.emplace_back("TOLLGATE_ADMIN_TOKEN must have at least 16 characters");
