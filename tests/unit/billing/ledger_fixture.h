@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "billing/balances.h"
@@ -173,6 +176,41 @@ struct Process {
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Ledger> ledger;
   int settled = 0;
+};
+
+// Where nodes hear each other. Ledgers leave before they die.
+class Hall {
+ public:
+  void enter(const std::string& node, Ledger& ledger) {
+    {
+      std::lock_guard lock(mutex_);
+      there_[node] = &ledger;
+    }
+    ledger.connect({.ask =
+                        [this, node](std::uint64_t call, const std::vector<AccountId>& accounts) {
+                          ++asked_;
+                          std::lock_guard lock(mutex_);
+                          for (auto& [other, heard] : there_)
+                            if (other != node) heard->on_asked(node, call, accounts);
+                          return true;
+                        },
+                    .answer =
+                        [this, node](const std::string& to, std::uint64_t call) {
+                          std::lock_guard lock(mutex_);
+                          if (auto found = there_.find(to); found != there_.end())
+                            found->second->on_answered(node, call);
+                        }});
+  }
+  void leave(const std::string& node) {
+    std::lock_guard lock(mutex_);
+    there_.erase(node);
+  }
+  int asked() const { return asked_; }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Ledger*> there_;
+  std::atomic<int> asked_{0};
 };
 
 }  // namespace tollgate::billing::test
