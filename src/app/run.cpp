@@ -18,6 +18,7 @@
 #include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/configuration_report.h"
+#include "app/database.h"
 #include "app/monitoring.h"
 #include "app/node_health.h"
 #include "app/secrets.h"
@@ -279,15 +280,15 @@ int serve(const core::Config& config) {
   auto connections = config.is_set("SQL_MAX_OPEN_CONNS")
                          ? static_cast<std::size_t>(config.integer("SQL_MAX_OPEN_CONNS"))
                          : std::min<std::size_t>(4 * worker_count + 4, 32);
-  auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), connections);
-  if (!pool)
-    return fatal(kCannotWrite, "SQLITE_PATH", pool.error().message, "name a file in a directory that can be written");
+  Databases databases;
+  if (int code = open_databases(config, connections, databases); code != kOk) return code;
+  sql::Pool& pool = *databases.main;
   const auto advertise = advertised_address(config, server.port());
-  const auto joined = join_cluster(config, advertise, **pool);
+  const auto joined = join_cluster(config, advertise, pool);
   if (!joined.go_on) return joined.exit_code;
 
   // Money: the journal is opened, what an earlier process left is flushed in the background.
-  auto opened = billing::Billing::open(billing::BillingSettings::of(config), **pool, **pool, clock);
+  auto opened = billing::Billing::open(billing::BillingSettings::of(config), pool, databases.logs(), clock);
   if (!opened)
     return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", opened.error().message,
                  "one process at a time uses a data directory");
@@ -311,7 +312,7 @@ int serve(const core::Config& config) {
                        .me = {billing->node().id, billing->node().incarnation},
                        .session_secrets = session_secrets,
                        .redis = nullptr},
-                      {.reload = [&] { return load_into(snapshots, **pool, defaults); },
+                      {.reload = [&] { return load_into(snapshots, pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
                        .facts =
@@ -323,27 +324,27 @@ int serve(const core::Config& config) {
                              facts["journal_rows"] = money.journal_last_seq - money.log_mark;
                              facts["sql"] = money.sql_reachable;
                            }},
-                      **pool, clock);
+                      pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
 
   // Channels that fail are switched off in the background.
-  relay::ChannelHealth channel_health(**pool, clock, [&cluster] { cluster.changed(); });
+  relay::ChannelHealth channel_health(pool, clock, [&cluster] { cluster.changed(); });
 
   // The relay, the management API, and what paths lead to.
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
   core::MemoryRateLimits limits(clock);
-  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
+  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, pool, sql_threads,
                      cpu_threads, limits, clock);
 
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
-      config, worker_list, snapshots, channel_health, *billing, **pool, clock, [&cluster] { cluster.changed(); },
+      config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
       [&cluster](std::string_view job) { return cluster.may_run(job); });
 
-  api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
+  api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
   services.settings.session_secrets = session_secrets;
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
@@ -482,9 +483,9 @@ int run(const std::vector<std::string>& arguments) {
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);
   if (line.command == "cluster") {
-    auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), 2);
-    if (!pool) return fatal(kDependencyAway, "SQLITE_PATH", pool.error().message, "");
-    return cluster_command(line, config, **pool);
+    Databases databases;
+    if (int code = open_databases(config, 2, databases); code != kOk) return code;
+    return cluster_command(line, config, *databases.main);
   }
 
   block_signals();
