@@ -15,9 +15,11 @@
 #include <thread>
 
 #include "app/cluster_command.h"
+#include "app/cluster_money.h"
 #include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/configuration_report.h"
+#include "app/journal_command.h"
 #include "app/monitoring.h"
 #include "app/node_health.h"
 #include "app/secrets.h"
@@ -321,6 +323,8 @@ int serve(const core::Config& config) {
                              facts["requests_taken"] = server.requests().taken;
                              facts["journal_rows"] = money.journal_last_seq - money.log_mark;
                              facts["sql"] = money.sql_reachable;
+                             facts["lost_hold_ms"] = billing->lost_hold().count();
+                             facts["exposed_accounts"] = money.exposed;
                            }},
                       **pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
@@ -351,6 +355,7 @@ int serve(const core::Config& config) {
   services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
+  ClusterMoney cluster_money(*billing, cluster);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -428,6 +433,7 @@ int serve(const core::Config& config) {
                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - started).count(), server.port(),
                   worker_count);
   cluster.start();
+  cluster_money.start();
 
   // Run, drain, stop.
   wait_for_signal(std::nullopt);
@@ -442,6 +448,7 @@ int serve(const core::Config& config) {
   sql_threads.stop();
   cpu_threads.stop();
   relay.spool.stop();
+  cluster_money.stop();
   billing->stop(std::chrono::seconds(5));
   cluster.stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
@@ -479,9 +486,10 @@ int run(const std::vector<std::string>& arguments) {
   if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);
-  if (line.command == "cluster") {
+  if (line.command == "cluster" || line.command == "journal") {
     auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), 2);
     if (!pool) return fatal(kDependencyAway, "SQLITE_PATH", pool.error().message, "");
+    if (line.command == "journal") return journal_command(line, **pool, **pool);
     return cluster_command(line, config, **pool);
   }
 
