@@ -15,11 +15,12 @@
 #include <thread>
 
 #include "app/cluster_command.h"
-#include "app/cluster_money.h"
 #include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/configuration_report.h"
+#include "app/database.h"
 #include "app/journal_command.h"
+#include "app/lost_slices.h"
 #include "app/monitoring.h"
 #include "app/node_health.h"
 #include "app/secrets.h"
@@ -135,6 +136,8 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.drain_time = drain.time;
   settings.drain_bytes = drain.bytes;
   settings.charge_abandoned_bound = config.text("TOLLGATE_ABANDON_CHARGE") == "bound";
+  settings.realtime_settle = config.duration("TOLLGATE_REALTIME_SETTLE");
+  settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
   settings.limits = relay::measured_limits();
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
@@ -279,15 +282,15 @@ int serve(const core::Config& config) {
   auto connections = config.is_set("SQL_MAX_OPEN_CONNS")
                          ? static_cast<std::size_t>(config.integer("SQL_MAX_OPEN_CONNS"))
                          : std::min<std::size_t>(4 * worker_count + 4, 32);
-  auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), connections);
-  if (!pool)
-    return fatal(kCannotWrite, "SQLITE_PATH", pool.error().message, "name a file in a directory that can be written");
+  Databases databases;
+  if (int code = open_databases(config, connections, databases); code != kOk) return code;
+  sql::Pool& pool = *databases.main;
   const auto advertise = advertised_address(config, server.port());
-  const auto joined = join_cluster(config, advertise, **pool);
+  const auto joined = join_cluster(config, advertise, pool);
   if (!joined.go_on) return joined.exit_code;
 
   // Money: the journal is opened, what an earlier process left is flushed in the background.
-  auto opened = billing::Billing::open(billing::BillingSettings::of(config), **pool, **pool, clock);
+  auto opened = billing::Billing::open(billing::BillingSettings::of(config), pool, databases.logs(), clock);
   if (!opened)
     return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", opened.error().message,
                  "one process at a time uses a data directory");
@@ -310,9 +313,8 @@ int serve(const core::Config& config) {
                        .version = reported_version(config),
                        .me = {billing->node().id, billing->node().incarnation},
                        .session_secrets = session_secrets,
-                       .signals = nullptr,
-                       .board = nullptr},
-                      {.reload = [&] { return load_into(snapshots, **pool, defaults); },
+                       .redis = nullptr},
+                      {.reload = [&] { return load_into(snapshots, pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
                        .facts =
@@ -326,27 +328,27 @@ int serve(const core::Config& config) {
                              facts["lost_hold_ms"] = billing->lost_hold().count();
                              facts["exposed_accounts"] = money.exposed;
                            }},
-                      **pool, clock);
+                      pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
 
   // Channels that fail are switched off in the background.
-  relay::ChannelHealth channel_health(**pool, clock, [&cluster] { cluster.changed(); });
+  relay::ChannelHealth channel_health(pool, clock, [&cluster] { cluster.changed(); });
 
   // The relay, the management API, and what paths lead to.
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
   core::MemoryRateLimits limits(clock);
-  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
+  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, pool, sql_threads,
                      cpu_threads, limits, clock);
 
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
-      config, worker_list, snapshots, channel_health, *billing, **pool, clock, [&cluster] { cluster.changed(); },
+      config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
       [&cluster](std::string_view job) { return cluster.may_run(job); });
 
-  api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
+  api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
   services.settings.session_secrets = session_secrets;
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
@@ -355,7 +357,8 @@ int serve(const core::Config& config) {
   services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
-  ClusterMoney cluster_money(*billing, cluster);
+  cluster.connect(*billing);
+  LostSlices lost_slices(*billing, cluster);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -433,7 +436,7 @@ int serve(const core::Config& config) {
                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - started).count(), server.port(),
                   worker_count);
   cluster.start();
-  cluster_money.start();
+  lost_slices.start();
 
   // Run, drain, stop.
   wait_for_signal(std::nullopt);
@@ -448,7 +451,7 @@ int serve(const core::Config& config) {
   sql_threads.stop();
   cpu_threads.stop();
   relay.spool.stop();
-  cluster_money.stop();
+  lost_slices.stop();
   billing->stop(std::chrono::seconds(5));
   cluster.stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
@@ -487,10 +490,10 @@ int run(const std::vector<std::string>& arguments) {
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);
   if (line.command == "cluster" || line.command == "journal") {
-    auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), 2);
-    if (!pool) return fatal(kDependencyAway, "SQLITE_PATH", pool.error().message, "");
-    if (line.command == "journal") return journal_command(line, **pool, **pool);
-    return cluster_command(line, config, **pool);
+    Databases databases;
+    if (int code = open_databases(config, 2, databases); code != kOk) return code;
+    if (line.command == "journal") return journal_command(line, *databases.main, databases.logs());
+    return cluster_command(line, config, *databases.main);
   }
 
   block_signals();

@@ -102,10 +102,11 @@ void Billing::acquire(AccountPtr wallet, AccountPtr key_limit, core::Quota amoun
   ledger_->acquire(std::move(wallet), std::move(key_limit), amount, std::move(done));
 }
 
-void Billing::settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done) {
+void Billing::settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done,
+                     const InflightRecord* next) {
   record.token_limited = reservation.token() != nullptr;
   Slices::settle(reservation, record.charge);
-  journal_->append({RecordKind::kSettle, std::move(record)}, std::move(done), false);
+  journal_->append({RecordKind::kSettle, std::move(record)}, std::move(done), false, next);
 }
 
 void Billing::log(LogRecord record) {

@@ -83,7 +83,9 @@ class Billing {
   // Charges `record.charge` (which may differ from the reservation) and journals the record. `done` is called on the
   // journal's thread once it is on disk: only then may the end of the answer leave. The in-flight row goes too.
   // The writer is told by wake_journal(): a worker calls it once for all requests that end in one turn of its loop.
-  void settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done);
+  // `next`: the request goes on; its in-flight row from now on, written together with the charge.
+  void settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done,
+              const InflightRecord* next = nullptr);
   void wake_journal() { journal_->wake(); }
   void log(LogRecord record);  // a row without a charge; not waited for
 

@@ -89,7 +89,7 @@ bool Ledger::replay_left_behind() {
     wallet.charge += settle.charge.units;
     if (settle.counts_use) {
       wallet.used += settle.charge.units;
-      ++wallet.requests;
+      wallet.requests += settle.part ? 0 : 1;
     }
     if (settle.token) {
       auto& token = work[{AccountKind::kToken, settle.token.value}];

@@ -35,7 +35,7 @@ std::size_t Ledger::gather_charges(WorkMap& work, const std::vector<JournalRow>&
       wallet.charge += settle.charge.units;
       if (settle.counts_use) {
         wallet.used += settle.charge.units;
-        ++wallet.requests;
+        wallet.requests += settle.part ? 0 : 1;
       }
     }
     if (counted) wallet.leaving += settle.charge.units;
@@ -222,7 +222,7 @@ sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& wor
   };
   sql::Result<void> done;
   const auto change = balance - balance_before;
-  if (work.row && wallet && (change != 0 || work.requests != 0))
+  if (work.row && wallet && (change != 0 || work.used != 0 || work.requests != 0))
     done =
         run("UPDATE users SET quota = quota + ?, used_quota = used_quota + ?, request_count = request_count + ?"
             " WHERE id = ?",

@@ -37,6 +37,25 @@ void Reservation::release() {
   token_.reset();
 }
 
+Reservation Reservation::split(core::Quota amount) {
+  Reservation part;
+  part.wallet_ = wallet_;
+  part.token_ = token_;
+  part.amount_ = std::clamp<std::int64_t>(amount.units, 0, std::max<std::int64_t>(amount_, 0));
+  amount_ -= part.amount_;
+  return part;
+}
+
+void Reservation::merge(Reservation&& other) {
+  if (!wallet_) {
+    *this = std::move(other);
+    return;
+  }
+  if (!other.wallet_) return;
+  amount_ += std::exchange(other.amount_, 0);
+  other.release();
+}
+
 Slices::Shard& Slices::shard(AccountId id) const {
   auto at = static_cast<std::size_t>(id.id) % kShards;
   return shards_[at + (id.kind == AccountKind::kToken ? kShards : 0)];

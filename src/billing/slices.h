@@ -73,6 +73,9 @@ class Reservation {
   const AccountPtr& wallet() const { return wallet_; }
   const AccountPtr& token() const { return token_; }
   void release();
+  // For requests that are charged in parts: at most `amount` of it as a reservation of its own, and back.
+  Reservation split(core::Quota amount);
+  void merge(Reservation&& other);  // of the same accounts
 
  private:
   friend class Slices;

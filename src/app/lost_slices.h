@@ -1,5 +1,4 @@
-// What money needs of the cluster: how many nodes share a balance, the channel on which nodes ask each other for
-// slices, and the job of giving back what lost nodes hold.
+// The job of giving back what lost nodes hold, for the node that has the lease `slices`.
 #pragma once
 #include <condition_variable>
 #include <mutex>
@@ -10,16 +9,16 @@
 
 namespace tollgate::app {
 
-// Made before either starts; stop() before either stops.
-class ClusterMoney {
+// stop() before either of the two stops.
+class LostSlices {
  public:
-  ClusterMoney(billing::Billing& billing, ClusterNode& cluster);
-  ~ClusterMoney() { stop(); }
+  LostSlices(billing::Billing& billing, ClusterNode& cluster) : billing_(billing), cluster_(cluster) {}
+  ~LostSlices() { stop(); }
   void start();
   void stop();
 
  private:
-  void give_back_lost();
+  void give_back();
 
   billing::Billing& billing_;
   ClusterNode& cluster_;
