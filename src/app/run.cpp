@@ -19,6 +19,8 @@
 #include "app/command_line.h"
 #include "app/configuration_report.h"
 #include "app/database.h"
+#include "app/journal_command.h"
+#include "app/lost_slices.h"
 #include "app/monitoring.h"
 #include "app/node_health.h"
 #include "app/secrets.h"
@@ -323,6 +325,8 @@ int serve(const core::Config& config) {
                              facts["requests_taken"] = server.requests().taken;
                              facts["journal_rows"] = money.journal_last_seq - money.log_mark;
                              facts["sql"] = money.sql_reachable;
+                             facts["lost_hold_ms"] = billing->lost_hold().count();
+                             facts["exposed_accounts"] = money.exposed;
                            }},
                       pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
@@ -354,6 +358,7 @@ int serve(const core::Config& config) {
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
   cluster.connect(*billing);
+  LostSlices lost_slices(*billing, cluster);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -431,6 +436,7 @@ int serve(const core::Config& config) {
                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - started).count(), server.port(),
                   worker_count);
   cluster.start();
+  lost_slices.start();
 
   // Run, drain, stop.
   wait_for_signal(std::nullopt);
@@ -445,6 +451,7 @@ int serve(const core::Config& config) {
   sql_threads.stop();
   cpu_threads.stop();
   relay.spool.stop();
+  lost_slices.stop();
   billing->stop(std::chrono::seconds(5));
   cluster.stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
@@ -482,9 +489,10 @@ int run(const std::vector<std::string>& arguments) {
   if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);
-  if (line.command == "cluster") {
+  if (line.command == "cluster" || line.command == "journal") {
     Databases databases;
     if (int code = open_databases(config, 2, databases); code != kOk) return code;
+    if (line.command == "journal") return journal_command(line, *databases.main, databases.logs());
     return cluster_command(line, config, *databases.main);
   }
 
