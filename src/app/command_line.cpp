@@ -15,6 +15,7 @@ std::string_view usage() {
          "  serve         run the gateway (default)\n"
          "  config        print the effective configuration; --check only validates it\n"
          "  secret        print a random secret; --env prints the two lines that all nodes share\n"
+         "  cluster       nodes | leases | drain NODE | resume NODE | forget NODE | rotate-secret --check\n"
          "  healthcheck   ask the running gateway on this host whether it lives\n"
          "  version       print the version\n"
          "\n"
@@ -23,6 +24,7 @@ std::string_view usage() {
          "  --log-dir D     directory of log files (./logs)\n"
          "  --env-file F    read variables from this file (.env)\n"
          "  --check         validate the configuration and exit\n"
+         "  --json          subcommands print JSON\n"
          "  --version, --help\n";
 }
 
@@ -40,8 +42,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         line.command = name == "version" ? "version" : "help";
         continue;
       }
-      if (name == "check") {
-        line.check = true;
+      if (name == "check" || name == "json") {
+        (name == "check" ? line.check : line.json) = true;
         continue;
       }
       if (name == "env") {
@@ -73,13 +75,15 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   };
   if (!parse_flags() || i >= arguments.size()) return line;
   const auto& command = arguments[i++];
-  constexpr std::string_view kCommands[] = {"serve", "config", "secret", "healthcheck", "version", "help"};
+  constexpr std::string_view kCommands[] = {"serve", "config", "secret", "cluster", "healthcheck", "version", "help"};
   if (std::find(std::begin(kCommands), std::end(kCommands), command) == std::end(kCommands)) {
     line.error = "unknown command: " + command;
     return line;
   }
   if (line.command == "serve") line.command = command;
-  parse_flags();
+  // Words and flags in any order.
+  while (parse_flags() && i < arguments.size()) line.rest.push_back(arguments[i++]);
+  if (line.command != "cluster" && !line.rest.empty()) line.rest.clear();  // as before: ignored
   return line;
 }
 
