@@ -5,7 +5,7 @@
 namespace tollgate::app {
 
 std::string node_name(const core::Config& config) {
-  for (const char* name : {"TOLLGATE_NODE_NAME", "NODE_NAME", "HOSTNAME"})
+  for (const char* name : {"TOLLGATE_NODE_NAME", "HOSTNAME"})
     if (const auto& text = config.text(name); !text.empty()) return text.substr(0, 64);
   char host[65] = "";
   ::gethostname(host, sizeof host - 1);

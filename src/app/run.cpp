@@ -16,6 +16,7 @@
 #include "app/command_line.h"
 #include "app/configuration_report.h"
 #include "app/data_lock.h"
+#include "app/database.h"
 #include "app/drain.h"
 #include "app/front_end.h"
 #include "app/monitoring.h"
@@ -120,6 +121,8 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.drain_time = drain.time;
   settings.drain_bytes = drain.bytes;
   settings.charge_abandoned_bound = config.text("TOLLGATE_ABANDON_CHARGE") == "bound";
+  settings.realtime_settle = config.duration("TOLLGATE_REALTIME_SETTLE");
+  settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
   settings.limits = relay::measured_limits();
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
@@ -228,15 +231,15 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   auto connections = config.is_set("SQL_MAX_OPEN_CONNS")
                          ? static_cast<std::size_t>(config.integer("SQL_MAX_OPEN_CONNS"))
                          : std::min<std::size_t>(4 * worker_count + 4, 32);
-  auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), connections);
-  if (!pool)
-    return fatal(kCannotWrite, "SQLITE_PATH", pool.error().message, "name a file in a directory that can be written");
+  Databases databases;
+  if (int code = open_databases(config, connections, databases); code != kOk) return code;
+  sql::Pool& pool = *databases.main;
   const auto advertise = advertised_address(config, server.port());
-  const auto joined = join_cluster(config, advertise, **pool);
+  const auto joined = join_cluster(config, advertise, pool);
   if (!joined.go_on) return joined.exit_code;
 
   // Money: the journal is opened, what an earlier process left is flushed in the background.
-  auto opened = billing::Billing::open(billing::BillingSettings::of(config), **pool, **pool, clock);
+  auto opened = billing::Billing::open(billing::BillingSettings::of(config), pool, databases.logs(), clock);
   if (!opened)
     return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", opened.error().message,
                  "one process at a time uses a data directory");
@@ -259,9 +262,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                        .version = reported_version(config),
                        .me = {billing->node().id, billing->node().incarnation},
                        .session_secrets = session_secrets.now(),
-                       .signals = nullptr,
-                       .board = nullptr},
-                      {.reload = [&] { return load_into(snapshots, **pool, defaults); },
+                       .redis = nullptr},
+                      {.reload = [&] { return load_into(snapshots, pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
                        .facts =
@@ -273,27 +275,27 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                              facts["journal_rows"] = money.journal_last_seq - money.log_mark;
                              facts["sql"] = money.sql_reachable;
                            }},
-                      **pool, clock);
+                      pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
 
   // Channels that fail are switched off in the background.
-  relay::ChannelHealth channel_health(**pool, clock, [&cluster] { cluster.changed(); });
+  relay::ChannelHealth channel_health(pool, clock, [&cluster] { cluster.changed(); });
 
   // The relay, the management API, and what paths lead to.
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
   core::MemoryRateLimits limits(clock);
-  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
+  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, pool, sql_threads,
                      cpu_threads, limits, clock);
 
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
-      config, worker_list, snapshots, channel_health, *billing, **pool, clock, [&cluster] { cluster.changed(); },
+      config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
       [&cluster](std::string_view job) { return cluster.may_run(job); });
 
-  api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
+  api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
   services.session_secrets = [&session_secrets] { return session_secrets.now(); };
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
@@ -302,6 +304,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
+  cluster.connect(*billing);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -446,9 +449,9 @@ int run(const std::vector<std::string>& arguments) {
     return healthcheck(config.text("TOLLGATE_DATA_DIR"), config.list("TOLLGATE_LISTEN"),
                        static_cast<std::uint16_t>(config.integer("PORT")));
   if (line.command == "cluster") {
-    auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), 2);
-    if (!pool) return fatal(kDependencyAway, "SQLITE_PATH", pool.error().message, "");
-    return cluster_command(line, config, **pool);
+    Databases databases;
+    if (int code = open_databases(config, 2, databases); code != kOk) return code;
+    return cluster_command(line, config, *databases.main);
   }
 
   block_signals();

@@ -52,6 +52,8 @@ struct RelaySettings {
   std::chrono::milliseconds drain_time{60'000};
   std::size_t drain_bytes = 16U << 20U;
   bool charge_abandoned_bound = false;  // a client that left before any answer pays its output limit besides the prompt
+  std::chrono::milliseconds realtime_settle{60'000};  // longest time between two charges of a realtime session
+  std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
   AdmissionLimits limits;
 };
@@ -80,6 +82,7 @@ class Relay {
   void drop_identities_of(core::UserId user);
   void drop_identities_of(core::TokenId token);
   void drop_identities();
+  void set_identity_life(std::chrono::milliseconds life);
 
   // At the end of a drain: upstream calls are cancelled, streams get an error event and are charged for what came.
   void end_attempts();
