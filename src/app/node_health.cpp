@@ -27,10 +27,10 @@ std::string to_json(const NodeHealth& health) {
     errors += fmt::format("{}\"{}\":{}", errors.empty() ? "" : ",", reason, count);
   return fmt::format(
       R"({{"version":{},"draining":{},"connections":{},"requests":{},"requests_taken":{},"requests_refused":{},"relayed":{},"overloaded":{},"errors":{{{}}},"sql_reachable":{},)"
-      R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{}}})",
+      R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{},"components":{}}})",
       core::json_string(health.version), health.draining, health.connections, health.requests, health.taken,
       health.refused, health.relayed, health.overloaded, errors, money.sql_reachable, money.recovered, journal,
-      held_json(money.wallets), held_json(money.keys), living);
+      held_json(money.wallets), held_json(money.keys), living, health.components.empty() ? "{}" : health.components);
 }
 
 }  // namespace tollgate::app

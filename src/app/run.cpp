@@ -15,7 +15,9 @@
 #include <thread>
 
 #include "app/command_line.h"
+#include "app/metrics.h"
 #include "app/monitoring.h"
+#include "app/node_components.h"
 #include "app/node_health.h"
 #include "app/secrets.h"
 #include "app/version.h"
@@ -144,6 +146,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.charge_abandoned_bound = config.text("TOLLGATE_ABANDON_CHARGE") == "bound";
   settings.version = reported_version(config);
   settings.limits = relay::measured_limits();
+  settings.metrics_series = static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES"));
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
   if (auto limit = megabytes("TOLLGATE_MEMORY_LIMIT_MB")) settings.limits.memory_bytes = limit;
   settings.limits.lag = config.duration("TOLLGATE_MAX_LOOP_LAG");
@@ -152,6 +155,15 @@ relay::RelaySettings relay_settings(const core::Config& config) {
 
 api::Settings::Limit limit_of(const core::Config& config, const std::string& name) {
   return {config.boolean(name + "_ENABLE"), config.integer(name), config.integer(name + "_DURATION")};
+}
+
+// For people: what they call it, else the machine's name.
+std::string node_name(const core::Config& config) {
+  for (std::string_view name : {"TOLLGATE_NODE_NAME", "HOSTNAME"})
+    if (!config.text(name).empty()) return config.text(name);
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  return host;
 }
 
 bool on_one_disk(const std::string& a, const std::string& b) {
@@ -329,6 +341,8 @@ int serve(const core::Config& config) {
   auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), connections);
   if (!pool)
     return fatal(kCannotWrite, "SQLITE_PATH", pool.error().message, "name a file in a directory that can be written");
+  sql::Meter sql_meter;
+  *pool = sql::metered(std::move(*pool), sql_meter);
   {
     auto lease = (*pool)->lease();
     if (!lease) return fatal(kDependencyAway, "SQLITE_PATH", lease.error().message, "");
@@ -367,7 +381,8 @@ int serve(const core::Config& config) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  core::MemoryRateLimits limits(clock);
+  core::MemoryRateLimits memory_limits(clock);
+  CountedLimits limits(memory_limits, [] { return CountedLimits::kLocal; });
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
                      cpu_threads, limits, clock);
 
@@ -399,7 +414,27 @@ int serve(const core::Config& config) {
   services.set_token_balance = [&billing](core::TokenId token, core::Quota wanted) {
     return billing->set_token_balance(token, wanted);
   };
-  monitoring.connect(relay, channel_health, services);
+
+  // What the node says of itself.
+  HttpMetrics http_metrics(worker_count, static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES")));
+  server.on_exchange_end([&http_metrics](const net::Exchange& exchange) { http_metrics.observe(exchange); });
+  Components components(clock);
+  add_components(components, *billing, sql_meter, data_dir);
+  Metrics metrics({.version = reported_version(config),
+                   .role = config.text("NODE_TYPE"),
+                   .node = node_name(config),
+                   .start_unix = clock.unix_seconds(),
+                   .data_dir = data_dir,
+                   .log_dir = log_settings(config).directory},
+                  server, worker_list, relay, *billing, http_metrics, limits, components);
+  metrics.add([&sql_meter](core::MetricsText& text) {
+    const sql::Meter::Named meters[] = {{"main", &sql_meter}};
+    sql::Meter::write(meters, text);
+  });
+
+  monitoring.connect(relay, channel_health, services, [&metrics](core::ChannelId channel, std::string_view found_by) {
+    metrics.channel_disabled(channel, found_by);
+  });
   services.each_affinity_key = [&relay](const auto& visit) { relay.affinity_channels->each_key(visit); };
   services.drop_affinity_keys = [&relay](const auto& drops) { return relay.affinity_channels->erase_if(drops); };
   services.affinity_usage = [&relay](std::string_view rule, std::string_view group, std::string_view fingerprint) {
@@ -437,8 +472,10 @@ int serve(const core::Config& config) {
                     .overloaded = relay.admission().refused(),
                     .errors = std::move(errors),
                     .money = billing->health(),
-                    .alive = alive});
+                    .alive = alive,
+                    .components = components.json()});
   };
+  if (config.boolean("TOLLGATE_METRICS")) health.metrics = [&metrics] { return metrics.page(); };
   web = std::make_unique<Web>(relay, api, api_threads, limits, clock, std::move(health),
                               WebSettings{.admin_token = config.text("TOLLGATE_ADMIN_TOKEN"),
                                           .version = reported_version(config),
@@ -450,6 +487,7 @@ int serve(const core::Config& config) {
   // Start.
   relay.load.start(data_dir);
   billing->start();
+  components.start();
   snapshot_loop.start();
   channel_health.start();
   monitoring.start();
@@ -472,6 +510,7 @@ int serve(const core::Config& config) {
   monitoring.stop();
   channel_health.stop();
   relay.load.stop();
+  components.stop();
   snapshot_loop.stop();
   api_threads.stop();
   sql_threads.stop();

@@ -14,9 +14,10 @@ namespace tollgate::app {
 
 // What the health endpoints report; each is "" when it is well, else the name of what is not.
 struct Health {
-  std::function<std::string()> live;    // a stuck worker, a dead journal
-  std::function<std::string()> ready;   // starting, draining, …
-  std::function<std::string()> detail;  // JSON for operators
+  std::function<std::string()> live;     // a stuck worker, a dead journal
+  std::function<std::string()> ready;    // starting, draining, …
+  std::function<std::string()> detail;   // JSON for operators
+  std::function<std::string()> metrics;  // the page at /metrics; takes milliseconds; empty: there is none
 };
 
 struct WebSettings {
@@ -52,6 +53,8 @@ class Web {
   net::awaitable<void> handle_billing_info(net::Exchange& exchange);
   net::awaitable<void> handle_api(net::Exchange& exchange);
   net::awaitable<void> handle_other(net::Exchange& exchange);
+  bool is_operator(const net::Exchange& exchange) const;  // has the admin token
+  net::awaitable<void> answer_metrics(net::Exchange& exchange);
 
   relay::Relay& relay_;
   api::Api& api_;

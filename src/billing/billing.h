@@ -13,6 +13,7 @@
 #include "billing/slices.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/metrics_text.h"
 #include "sql/connection.h"
 
 namespace tollgate::billing {
@@ -96,6 +97,7 @@ class Billing {
   void on_disk_low(std::function<void(bool)> callback) { journal_->on_disk_low(std::move(callback)); }
 
   BillingHealth health() const;
+  void write_metrics(core::MetricsText& text) const;  // reads the journal's file: not on a network worker
   const Node& node() const { return node_; }
 
  private:

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "billing/flush.h"
+#include "billing/flush_meter.h"
 #include "billing/journal.h"
 #include "billing/slices.h"
 #include "core/clock.h"
@@ -65,6 +66,7 @@ class Ledger {
   bool recovered() const { return recovered_; }
   bool reachable() const { return reachable_; }
   std::int64_t mark() const { return position_; }
+  const FlushMeter& meter() const { return meter_; }
   std::int64_t last_flush_ms() const { return last_flush_ms_; }
 
  private:
@@ -152,6 +154,7 @@ class Ledger {
   std::int64_t next_flush_ms_ = 0;
 
   std::atomic<std::int64_t> position_{0};
+  FlushMeter meter_;
   std::atomic<std::int64_t> last_flush_ms_{0};
   std::atomic<bool> recovered_{false};
   std::atomic<bool> reachable_{true};

@@ -13,6 +13,7 @@
 #include "model/token.h"
 #include "model/user.h"
 #include "net/awaitable.h"
+#include "relay/relay_metrics.h"
 #include "relay/snapshot.h"
 #include "sql/connection.h"
 
@@ -50,7 +51,8 @@ class IdentityCache {
 
   // nullptr when the key is not known here and SQL cannot be asked. An entry older than 2.5 s is refreshed in the
   // background, one older than 5 s is waited for, unless SQL is away.
-  net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key);
+  // `source` is set to where it was found.
+  net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key, KeySource& source);
   void drop(std::string_view key);
   void drop_user(core::UserId user);
 
