@@ -88,6 +88,14 @@ bool write_session(const Context& c, Response& response) {
   return true;
 }
 
+// What is in force here once the answer arrives, and, when asked for, how many nodes have it.
+void add_versions(const Request& request, const ClusterServices& cluster, Response& response) {
+  response.headers.emplace_back("X-Tollgate-Version", cluster.versions());
+  if (request.header("X-Tollgate-Wait") != "all" || !cluster.wait_for_all) return;
+  const auto [nodes, of] = cluster.wait_for_all();
+  response.headers.emplace_back("X-Tollgate-Seen", fmt::format("{} of {}", nodes, of));
+}
+
 }  // namespace
 
 std::string_view Request::header(std::string_view name) const {
@@ -166,7 +174,16 @@ Response Api::dispatch(const Request& request) {
       return *answer;
   }
 
+  const bool changes = request.method != "GET";
+  const ClusterServices& cluster = services_.cluster;
+  if (const auto seen = request.header("X-Tollgate-Version");
+      cluster.catch_up && !seen.empty() && context.user.role >= kRoleAdmin) {
+    cluster.catch_up(seen);
+    if (services_.options) context.options = services_.options();
+  }
+
   Response response = route.handler(context);
+  if (cluster.versions && changes && route.access != Access::kNone) add_versions(request, cluster, response);
   if (context.session.changed && !write_session(context, response))
     return fail_key(context, "user.session_save_failed");
   return response;

@@ -2,6 +2,7 @@
 // request to a thread pool; handle() runs there, may block on SQL and on password hashing, and may be called from many
 // threads at once.
 #pragma once
+#include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,6 +48,7 @@ struct Settings {
   std::int64_t start_time = 0;  // unix seconds
   bool batch_update = false;    // only reported
   bool secure_cookie = false;
+  std::string admin_token;  // of operators, for the routes of the cluster; empty: none
   struct Limit {
     bool enabled = true;
     std::int64_t count = 0;
@@ -76,6 +78,23 @@ struct AffinityUsage {
   std::int64_t last_seen_at = 0;  // unix seconds
 };
 
+// What people may want of a node of the cluster.
+enum class NodeWish { kDrain, kResume, kStepDown, kForget };
+
+// The cluster, as the program connects it; without callbacks there is none.
+struct ClusterServices {
+  std::function<core::Result<boost::json::object>()> all = {};
+  std::function<core::Result<boost::json::object>(std::string_view node)> node = {};  // by id or name
+  std::function<core::Result<void>(std::string_view node, NodeWish wish, std::int64_t seconds)> wish = {};
+
+  // "channels=12,options=7": what is in force here; goes out with answers to changes.
+  std::function<std::string()> versions = {};
+  // As a client got it from some node: this one loads first when it is behind.
+  std::function<void(std::string_view versions)> catch_up = {};
+  // Waits until all ready nodes have what is in force here, for seconds at most; how many of how many have.
+  std::function<std::pair<std::size_t, std::size_t>()> wait_for_all = {};
+};
+
 // What the API needs from the rest of the program. Pools, clock and limits must outlive the Api. Callbacks may be
 // empty; they run on the calling thread after the change is committed and must not throw.
 struct Services {
@@ -93,7 +112,8 @@ struct Services {
   std::function<void()> channels_changed = {};
   std::function<void()> options_changed = {};
   std::function<void(core::UserId)> user_changed = {};
-  std::function<void(std::string_view key)> token_changed = {};  // the key as stored, without sk-
+  // The key as stored, without sk-; without an id when all keys of a user are meant, which user_changed says as well.
+  std::function<void(core::TokenId, std::string_view key)> token_changed = {};
 
   // Money. Shown balances add what this or other nodes hold for the account; without a callback the column is shown.
   // Setting goes through the ledger, never through the columns; without a callback such a change is refused.
@@ -117,6 +137,8 @@ struct Services {
   std::function<std::size_t(const std::function<bool(std::string_view)>&)> drop_affinity_keys = {};
   std::function<AffinityUsage(std::string_view rule, std::string_view group, std::string_view fingerprint)>
       affinity_usage = {};
+
+  ClusterServices cluster = {};
 
   // Built-in model names by channel type (GET /api/models); empty: none are known.
   std::function<std::vector<std::pair<int, std::vector<std::string>>>()> builtin_models = {};

@@ -101,6 +101,14 @@ Response list_own_data(Context& c);
 // user_setting.cpp
 Response update_user_setting(Context& c);
 
+// cluster.cpp
+Response show_cluster(Context& c);
+Response show_node(Context& c);
+Response drain_node(Context& c);
+Response resume_node(Context& c);
+Response step_down_node(Context& c);
+Response forget_node(Context& c);
+
 // usage.cpp
 Response token_usage(Context& c);
 

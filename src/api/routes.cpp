@@ -88,6 +88,14 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/data", kAdmin, list_data},
     {"GET", "/api/data/self", kUser, list_own_data},
 
+    // The cluster
+    {"GET", "/api/tollgate/cluster", kOperator, show_cluster},
+    {"GET", "/api/tollgate/nodes/{id}", kOperator, show_node},
+    {"POST", "/api/tollgate/nodes/{id}/drain", kOperator, drain_node},
+    {"POST", "/api/tollgate/nodes/{id}/resume", kOperator, resume_node},
+    {"POST", "/api/tollgate/nodes/{id}/step-down", kOperator, step_down_node},
+    {"DELETE", "/api/tollgate/nodes/{id}", kOperator, forget_node},
+
     // For holders of an API key
     {"GET", "/api/usage/token", kToken, token_usage, Limit::kCritical},
     {"GET", "/api/log/token", kToken, token_logs, Limit::kCritical},

@@ -8,8 +8,9 @@
 
 namespace tollgate::api {
 
-// kToken: an API key in Authorization, whatever its status, expiry and balance.
-enum class Access { kNone, kToken, kUser, kAdmin, kRoot };
+// kToken: an API key in Authorization, whatever its status, expiry and balance. kOperator: root, or the operators'
+// token.
+enum class Access { kNone, kToken, kUser, kAdmin, kRoot, kOperator };
 
 // Limits beside the global one.
 enum class Limit { kNone, kCritical, kSearch };

@@ -91,8 +91,8 @@ void take(model::Token& token, const TokenInput& in) {
   token.cross_group_retry = in.cross_group_retry;
 }
 
-void changed(const Context& c, const std::string& key) {
-  if (c.services.token_changed) c.services.token_changed(key);
+void changed(const Context& c, core::TokenId id, const std::string& key) {
+  if (c.services.token_changed) c.services.token_changed(id, key);
 }
 
 std::optional<model::Token> own_token(Context& c, std::int64_t id) {
@@ -164,7 +164,7 @@ Response create_token(Context& c) {
   token.remain_quota = {in->remain_quota};
   token.created_time = token.accessed_time = c.now();
   token.id = must(model::create_token(c.db, token));
-  changed(c, token.key);
+  changed(c, token.id, token.key);
   json::object data;
   data.emplace("id", token.id.value);
   data.emplace("key", json::string(token.key));
@@ -190,7 +190,7 @@ Response update_token(Context& c) {
     if (before != after)
       if (auto set = c.services.set_token_balance(token->id, after); !set) return fail(set.error().message);
   }
-  changed(c, token->key);
+  changed(c, token->id, token->key);
   auto now = own_token(c, in->id);
   return now ? ok(token_document(c, *now)) : not_found();
 }
@@ -200,7 +200,7 @@ Response delete_token(Context& c) {
   if (*c.id() == 0) return fail("id 或 userId 为空！");
   auto token = own_token(c, *c.id());
   if (!token || !must(model::delete_token(c.db, token->id, c.user.id, c.now()))) return not_found();
-  changed(c, token->key);
+  changed(c, token->id, token->key);
   return ok();
 }
 
@@ -217,7 +217,7 @@ Response delete_tokens(Context& c) {
     }
   }
   const std::int64_t deleted = own.empty() ? 0 : must(model::delete_tokens(c.db, own, c.user.id, c.now()));
-  for (const std::string& key : keys) changed(c, key);
+  for (std::size_t i = 0; i < own.size(); ++i) changed(c, own[i], keys[i]);
   return ok(deleted);
 }
 

@@ -54,7 +54,7 @@ void changed(const Context& c, core::UserId id) {
   if (!c.services.user_changed && !c.services.token_changed) return;
   if (c.services.user_changed) c.services.user_changed(id);
   if (!c.services.token_changed) return;
-  for (const std::string& key : must(model::token_keys_of(c.db, id))) c.services.token_changed(key);
+  for (const std::string& key : must(model::token_keys_of(c.db, id))) c.services.token_changed({}, key);
 }
 
 void log_for(const Context& c, model::LogType type, const model::User& user, std::string content) {

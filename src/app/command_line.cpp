@@ -12,6 +12,7 @@ std::string_view usage() {
          "commands\n"
          "  serve         run the gateway (default)\n"
          "  config        print the effective configuration; --check only validates it\n"
+         "  cluster       nodes | leases | drain NODE | resume NODE | forget NODE | rotate-secret --check\n"
          "  healthcheck   ask the running gateway on this host whether it lives\n"
          "  version       print the version\n"
          "\n"
@@ -20,6 +21,7 @@ std::string_view usage() {
          "  --log-dir D     directory of log files (./logs)\n"
          "  --env-file F    read variables from this file (.env)\n"
          "  --check         validate the configuration and exit\n"
+         "  --json          subcommands print JSON\n"
          "  --version, --help\n";
 }
 
@@ -37,8 +39,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         line.command = name == "version" ? "version" : "help";
         continue;
       }
-      if (name == "check") {
-        line.check = true;
+      if (name == "check" || name == "json") {
+        (name == "check" ? line.check : line.json) = true;
         continue;
       }
       std::string value;
@@ -67,12 +69,14 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (!parse_flags() || i >= arguments.size()) return line;
   const auto& command = arguments[i++];
   if (command != "serve" && command != "config" && command != "healthcheck" && command != "version" &&
-      command != "help") {
+      command != "cluster" && command != "help") {
     line.error = "unknown command: " + command;
     return line;
   }
   if (line.command == "serve") line.command = command;
-  parse_flags();
+  // Words and flags in any order.
+  while (parse_flags() && i < arguments.size()) line.rest.push_back(arguments[i++]);
+  if (line.command != "cluster" && !line.rest.empty()) line.rest.clear();  // as before: ignored
   return line;
 }
 

@@ -16,6 +16,7 @@ enum ExitCode : int {
   kInternal = 70,
   kAddressInUse = 71,
   kCannotWrite = 73,
+  kGaveUpWaiting = 75,
   kConfiguration = 78,
 };
 
@@ -25,7 +26,9 @@ struct CommandLine {
   std::string env_file = ".env";
   bool env_file_given = false;
   bool check = false;
-  std::string error;  // not empty: exit 2 with usage
+  bool json = false;              // of subcommands: print JSON
+  std::vector<std::string> rest;  // words after a subcommand
+  std::string error;              // not empty: exit 2 with usage
 };
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);

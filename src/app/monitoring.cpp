@@ -22,7 +22,8 @@ relay::SweepSettings sweep_settings(const core::Config& config) {
 
 Monitoring::Monitoring(const core::Config& config, std::vector<net::Worker*> workers, relay::SnapshotHolder& snapshots,
                        relay::ChannelHealth& health, billing::Billing& billing, sql::Pool& pool,
-                       const core::Clock& clock, std::function<void()> reload)
+                       const core::Clock& clock, std::function<void()> reload,
+                       std::function<bool(std::string_view)> may_run)
     : transport_(verify_tls(config)),
       notifier_(
           {.limit = config.integer("NOTIFY_LIMIT_COUNT"),
@@ -36,10 +37,10 @@ Monitoring::Monitoring(const core::Config& config, std::vector<net::Worker*> wor
           on_worker_, snapshots, health, billing, pool, clock, std::move(reload)),
       balances_(on_worker_, snapshots, health, pool, clock, verify_tls(config), pause(config)),
       sweeps_(sweep_settings(config), snapshots, clock,
-              {.begin_tests = [this] { tester_.test_all(); },
+              {.begin_tests = [this, may_run] { tester_.test_all({}, [may_run] { return may_run("channel_test"); }); },
                .tests_running = [this] { return tester_.running(); },
-               .balances = [this] { balances_.update_all(); },
-               .may_run = [master = config.text("NODE_TYPE") == "master"](std::string_view) { return master; }}) {}
+               .balances = [this, may_run] { balances_.update_all([may_run] { return may_run("channel_balance"); }); },
+               .may_run = may_run}) {}
 
 void Monitoring::connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services,
                          std::function<void(core::ChannelId, std::string_view)> disabled) {

@@ -17,9 +17,11 @@ std::string to_json(const NodeHealth& health) {
   const auto& money = health.money;
   const auto& alive = health.alive;
   auto journal = fmt::format(
-      R"({{"writable":{},"queued":{},"backlog_bytes":{},"last_seq":{},"main_mark":{},"stat_mark":{},"log_mark":{}}})",
+      R"({{"writable":{},"queued":{},"backlog_bytes":{},"last_seq":{},"main_mark":{},"stat_mark":{},"log_mark":{},)"
+      R"("main_behind":{},"stat_behind":{},"log_behind":{}}})",
       money.journal_writable, money.journal_queued, money.journal_backlog_bytes, money.journal_last_seq,
-      money.main_mark, money.stat_mark, money.log_mark);
+      money.main_mark, money.stat_mark, money.log_mark, money.behind(money.main_mark), money.behind(money.stat_mark),
+      money.behind(money.log_mark));
   auto living = fmt::format(R"({{"tasks":{},"sockets":{},"deadlines":{},"idle_upstreams":{}}})", alive.tasks,
                             alive.sockets, alive.deadlines, alive.idle_upstreams);
   std::string errors;
@@ -27,10 +29,11 @@ std::string to_json(const NodeHealth& health) {
     errors += fmt::format("{}\"{}\":{}", errors.empty() ? "" : ",", reason, count);
   return fmt::format(
       R"({{"version":{},"draining":{},"connections":{},"requests":{},"requests_taken":{},"requests_refused":{},"relayed":{},"overloaded":{},"errors":{{{}}},"sql_reachable":{},)"
-      R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{},"components":{}}})",
+      R"("recovered":{},"journal":{},"wallets":{},"keys":{},"alive":{},"cluster":{},"components":{}}})",
       core::json_string(health.version), health.draining, health.connections, health.requests, health.taken,
       health.refused, health.relayed, health.overloaded, errors, money.sql_reachable, money.recovered, journal,
-      held_json(money.wallets), held_json(money.keys), living, health.components.empty() ? "{}" : health.components);
+      held_json(money.wallets), held_json(money.keys), living, health.cluster,
+      health.components.empty() ? "{}" : health.components);
 }
 
 }  // namespace tollgate::app

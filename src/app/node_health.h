@@ -22,8 +22,9 @@ struct NodeHealth {
   std::uint64_t overloaded = 0;                                    // refused for want of room since the start
   std::vector<std::pair<std::string_view, std::uint64_t>> errors;  // answers of the relay by reason since the start
   billing::BillingHealth money;
-  net::Alive alive;        // of all workers
-  std::string components;  // JSON (app/components.h)
+  net::Alive alive;              // of all workers
+  std::string cluster = "null";  // JSON
+  std::string components;        // JSON (app/components.h)
 };
 std::string to_json(const NodeHealth& health);
 

@@ -14,6 +14,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "app/cluster_command.h"
+#include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/metrics.h"
 #include "app/monitoring.h"
@@ -25,7 +27,6 @@
 #include "billing/bpe.h"
 #include "core/config.h"
 #include "core/log.h"
-#include "model/schema.h"
 #include "net/resolver.h"
 #include "net/worker.h"
 #include "sql/transaction.h"
@@ -185,57 +186,17 @@ core::log::Settings log_settings(const core::Config& config) {
   return settings;
 }
 
-// Reads the snapshot anew whenever asked, and every SYNC_FREQUENCY seconds besides.
-class SnapshotLoop {
- public:
-  SnapshotLoop(sql::Pool& pool, relay::SnapshotHolder& holder, relay::SnapshotDefaults defaults,
-               std::chrono::seconds period)
-      : pool_(pool), holder_(holder), defaults_(defaults), period_(period) {}
-  ~SnapshotLoop() { stop(); }
-
-  // Once, on the calling thread: what it returns is in force.
-  core::Result<void> load() {
-    std::lock_guard one_at_a_time(loading_);
-    auto lease = pool_.lease();
-    if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
-    auto snapshot = relay::load_snapshot(**lease, defaults_);
-    if (!snapshot) return snapshot.error();
-    holder_.replace(std::move(*snapshot));
-    return {};
-  }
-  void reload() {
-    if (auto loaded = load(); !loaded) core::log::warn("configuration stays as it was: {}", loaded.error().message);
-  }
-  void start() {
-    thread_ = std::thread([this] {
-      std::unique_lock lock(mutex_);
-      while (!wake_.wait_for(lock, period_, [this] { return stopping_; })) {
-        lock.unlock();
-        reload();
-        lock.lock();
-      }
-    });
-  }
-  void stop() {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  sql::Pool& pool_;
-  relay::SnapshotHolder& holder_;
-  relay::SnapshotDefaults defaults_;
-  std::chrono::seconds period_;
-  std::mutex loading_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
-};
+// Reads channels, options and prices into the snapshot; what it returns stands for the rows. One call at a time.
+core::Result<std::uint64_t> load_into(relay::SnapshotHolder& holder, sql::Pool& pool,
+                                      const relay::SnapshotDefaults& defaults) {
+  auto lease = pool.lease();
+  if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
+  auto snapshot = relay::load_snapshot(**lease, defaults);
+  if (!snapshot) return snapshot.error();
+  const auto content = (*snapshot)->content;
+  holder.replace(std::move(*snapshot));
+  return content;
+}
 
 // Waits for SIGTERM or SIGINT, which every thread blocks; nullopt after `limit`.
 std::optional<int> wait_for_signal(std::optional<milliseconds> limit) {
@@ -341,18 +302,11 @@ int serve(const core::Config& config) {
   auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), connections);
   if (!pool)
     return fatal(kCannotWrite, "SQLITE_PATH", pool.error().message, "name a file in a directory that can be written");
-  sql::Meter sql_meter;
+  sql::Meter sql_meter;  // outlives the pool
   *pool = sql::metered(std::move(*pool), sql_meter);
-  {
-    auto lease = (*pool)->lease();
-    if (!lease) return fatal(kDependencyAway, "SQLITE_PATH", lease.error().message, "");
-    if (config.text("NODE_TYPE") == "master") {
-      auto migrated = model::migrate(**lease);
-      if (!migrated)
-        return fatal(kDependencyAway, "SQLITE_PATH", "the schema cannot be completed: " + migrated.error().message, "");
-      if (*migrated > 0) core::log::info("schema completed by {} statements", *migrated);
-    }
-  }
+  const auto advertise = advertised_address(config, server.port());
+  const auto joined = join_cluster(config, advertise, **pool);
+  if (!joined.go_on) return joined.exit_code;
 
   // Money: the journal is opened, what an earlier process left is flushed in the background.
   auto opened = billing::Billing::open(billing::BillingSettings::of(config), **pool, **pool, clock);
@@ -369,13 +323,35 @@ int serve(const core::Config& config) {
   auto proxies = environment_proxies(config);
   if (!proxies) return fatal(kConfiguration, "proxies", proxies.error().message, "mend the variable");
   relay::SnapshotHolder snapshots;
-  SnapshotLoop snapshot_loop(**pool, snapshots, snapshot_defaults(config, std::move(*proxies)),
-                             std::chrono::seconds(config.integer("SYNC_FREQUENCY")));
-  if (auto loaded = snapshot_loop.load(); !loaded)
+  const auto defaults = snapshot_defaults(config, std::move(*proxies));
+
+  // The other nodes: who lives, who does which job, and what one changed comes into force on all.
+  ClusterNode cluster({.config = config,
+                       .cluster_id = joined.cluster_id,
+                       .advertise = advertise,
+                       .version = reported_version(config),
+                       .me = {billing->node().id, billing->node().incarnation},
+                       .session_secrets = session_secrets,
+                       .signals = nullptr,
+                       .board = nullptr},
+                      {.reload = [&] { return load_into(snapshots, **pool, defaults); },
+                       .state = [&] { return server.draining() ? "draining" : "ready"; },
+                       .journal_last_seq = [&] { return billing->health().journal_last_seq; },
+                       .facts =
+                           [&](boost::json::object& facts) {
+                             const auto money = billing->health();
+                             facts["open_requests"] = server.open_exchanges();
+                             facts["connections"] = server.open_connections();
+                             facts["requests_taken"] = server.requests().taken;
+                             facts["journal_rows"] = money.journal_last_seq - money.log_mark;
+                             facts["sql"] = money.sql_reachable;
+                           }},
+                      **pool, clock);
+  if (auto loaded = cluster.feed().load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
 
   // Channels that fail are switched off in the background.
-  relay::ChannelHealth channel_health(**pool, clock, [&snapshot_loop] { snapshot_loop.reload(); });
+  relay::ChannelHealth channel_health(**pool, clock, [&cluster] { cluster.changed(); });
 
   // The relay, the management API, and what paths lead to.
   core::ThreadPool sql_threads("sql", 2, 10'000);
@@ -387,8 +363,9 @@ int serve(const core::Config& config) {
                      cpu_threads, limits, clock);
 
   // Tests and balances of channels, notifications.
-  Monitoring monitoring(config, worker_list, snapshots, channel_health, *billing, **pool, clock,
-                        [&snapshot_loop] { snapshot_loop.reload(); });
+  Monitoring monitoring(
+      config, worker_list, snapshots, channel_health, *billing, **pool, clock, [&cluster] { cluster.changed(); },
+      [&cluster](std::string_view job) { return cluster.may_run(job); });
 
   api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
   services.settings.session_secrets = session_secrets;
@@ -398,10 +375,7 @@ int serve(const core::Config& config) {
   services.settings.global_limit = limit_of(config, "GLOBAL_API_RATE_LIMIT");
   services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
-  services.channels_changed = [&snapshot_loop] { snapshot_loop.reload(); };
-  services.options_changed = [&snapshot_loop] { snapshot_loop.reload(); };
-  services.user_changed = [&relay](core::UserId user) { relay.drop_identities_of(user); };
-  services.token_changed = [&relay](std::string_view key) { relay.drop_identity(std::string(key)); };
+  cluster.connect(services, relay);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -452,7 +426,7 @@ int serve(const core::Config& config) {
         return fmt::format("net-{} is stuck", worker->index());
     return {};
   };
-  health.ready = [&]() -> std::string { return server.draining() ? "draining" : ""; };
+  health.ready = [&]() -> std::string { return server.draining() ? "draining" : cluster.unready(); };
   health.detail = [&]() -> std::string {
     auto requests = server.requests();
     net::Alive alive;
@@ -473,6 +447,7 @@ int serve(const core::Config& config) {
                     .errors = std::move(errors),
                     .money = billing->health(),
                     .alive = alive,
+                    .cluster = cluster.health(),
                     .components = components.json()});
   };
   if (config.boolean("TOLLGATE_METRICS")) health.metrics = [&metrics] { return metrics.page(); };
@@ -488,7 +463,6 @@ int serve(const core::Config& config) {
   relay.load.start(data_dir);
   billing->start();
   components.start();
-  snapshot_loop.start();
   channel_health.start();
   monitoring.start();
   for (const auto& worker : workers) worker->start();
@@ -501,9 +475,11 @@ int serve(const core::Config& config) {
   core::log::info("Tollgate {} ready in {} ms on http://localhost:{} with {} workers", reported_version(config),
                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - started).count(), server.port(),
                   worker_count);
+  cluster.start();
 
   // Run, drain, stop.
   wait_for_signal(std::nullopt);
+  cluster.begin_drain();
   drain(server, relay, config);
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
@@ -511,12 +487,12 @@ int serve(const core::Config& config) {
   channel_health.stop();
   relay.load.stop();
   components.stop();
-  snapshot_loop.stop();
   api_threads.stop();
   sql_threads.stop();
   cpu_threads.stop();
   relay.spool.stop();
   billing->stop(std::chrono::seconds(5));
+  cluster.stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
   server.close();
   workers.clear();
@@ -547,6 +523,11 @@ int run(const std::vector<std::string>& arguments) {
   if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);
+  if (line.command == "cluster") {
+    auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), 2);
+    if (!pool) return fatal(kDependencyAway, "SQLITE_PATH", pool.error().message, "");
+    return cluster_command(line, config, **pool);
+  }
 
   block_signals();
   raise_descriptor_limit();

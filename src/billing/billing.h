@@ -1,5 +1,6 @@
 // The front of this folder for relay, api and app: reserve, settle, show and set balances.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -38,6 +39,8 @@ struct BillingHealth {
   std::uint64_t journal_backlog_bytes = 0;  // not in SQL yet, as of the last few seconds
   std::int64_t journal_last_seq = 0;
   std::int64_t main_mark = 0, stat_mark = 0, log_mark = 0;
+  // How far each mark is behind the last record; 0: all of them are applied.
+  std::int64_t behind(std::int64_t mark) const { return std::max<std::int64_t>(journal_last_seq - mark, 0); }
   std::int64_t last_flush_unix_ms = 0;
   Held wallets, keys;
 };

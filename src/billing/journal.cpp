@@ -373,9 +373,10 @@ void Journal::run_writer() {
 
 // Checkpoints, so that the log stays short; the reserve and the size of the backlog beside it.
 void Journal::run_housekeeping() {
-  auto opened = JournalConnection::open(settings_.directory, JournalConnection::Use::kCheckpoint);
-  if (!opened) {
-    core::log::error("{}", opened.error().message);
+  auto reader = JournalConnection::open(settings_.directory);
+  auto checkpoint = JournalCheckpoint::open(settings_.directory);
+  if (!reader || !checkpoint) {
+    core::log::error("{}", (reader ? checkpoint.error() : reader.error()).message);
     return;
   }
   std::string reported;
@@ -384,7 +385,13 @@ void Journal::run_housekeeping() {
   std::unique_lock lock(mutex_);
   for (int turn = 1; !stop_housekeeping_.wait_for(lock, kCheckpointPause, [this] { return stopping_; }); ++turn) {
     lock.unlock();
-    if (auto wrong = opened->checkpoint(); !wrong.empty() && wrong != reported) {
+    bool due = false;
+    {
+      std::lock_guard nobody_writes(commit_mutex_);
+      due = file_->log_grew() && checkpoint->hold();
+      if (due) file_->log_is_taken();
+    }
+    if (auto wrong = due ? checkpoint->run() : std::string(); !wrong.empty() && wrong != reported) {
       core::log::error("journal: checkpoint failed: {}", wrong);
       reported = wrong;
     }
@@ -398,7 +405,7 @@ void Journal::run_housekeeping() {
       }
     }
     if (turn % kTurnsToMeasure == 0) {
-      backlog_bytes_ = opened->bytes_after(applied_by_all());
+      backlog_bytes_ = reader->bytes_after(applied_by_all());
       if (warned != (backlog_bytes_ > settings_.max_backlog_bytes / 2)) {
         warned = !warned;
         core::log::warn("journal: {} MB of charges are not in the database yet", backlog_bytes_ >> 20U);
@@ -409,7 +416,7 @@ void Journal::run_housekeeping() {
 }
 
 core::Result<JournalReader> Journal::reader() {
-  auto opened = JournalConnection::open(settings_.directory, JournalConnection::Use::kRead);
+  auto opened = JournalConnection::open(settings_.directory);
   if (!opened) return opened.error();
   return JournalReader(std::move(*opened), *this);
 }

@@ -18,6 +18,7 @@ constexpr std::int64_t kDeletedAtOnce = 4000;
 constexpr std::int64_t kDeletedInNeed = 500;  // rows in one transaction while the disk is full
 
 constexpr std::uint64_t kRoomToOpen = 1U << 20U;
+constexpr int kLongLog = 4000;  // pages; beside a busy writer the other thread's checkpoints never get to the end
 
 constexpr const char* kTables =
     "CREATE TABLE IF NOT EXISTS records(seq INTEGER PRIMARY KEY, prev INTEGER NOT NULL, kind INTEGER NOT NULL,"
@@ -44,7 +45,7 @@ core::Result<sqlite3*> open_handle(const std::string& path, int flags) {
   return db;
 }
 
-bool run(sqlite3* db, const char* statements) {
+bool run_statements(sqlite3* db, const char* statements) {
   return sqlite3_exec(db, statements, nullptr, nullptr, nullptr) == SQLITE_OK;
 }
 
@@ -84,6 +85,15 @@ class Statement {
   sqlite3_stmt* handle_ = nullptr;
 };
 
+core::Result<sqlite3*> open_once_more(const std::string& directory, const char* first) {
+  auto opened = open_handle(directory + "/journal.db", SQLITE_OPEN_READWRITE);
+  if (!opened) return opened.error();
+  if (run_statements(*opened, first)) return *opened;
+  auto error = failure(*opened, "open once more");
+  sqlite3_close(*opened);
+  return error;
+}
+
 bool passes_check(sqlite3* db) {
   Statement check(db, "PRAGMA quick_check(1)");
   return check.step() == SQLITE_ROW && check.bytes(0) == "ok";
@@ -91,7 +101,7 @@ bool passes_check(sqlite3* db) {
 
 // Deletes the oldest rows up to `applied` that are older than `before`, at most `most`; how many, or −1.
 std::int64_t delete_oldest(sqlite3* db, std::int64_t applied, std::int64_t before, std::int64_t most) {
-  if (!run(db, "BEGIN IMMEDIATE")) return -1;
+  if (!run_statements(db, "BEGIN IMMEDIATE")) return -1;
   std::int64_t until = 0;
   {
     Statement bound(db,
@@ -109,8 +119,8 @@ std::int64_t delete_oldest(sqlite3* db, std::int64_t applied, std::int64_t befor
     deleted = sqlite3_changes(db);
     ok = ok && note.bind(1, until).run();
   }
-  if (ok && run(db, "COMMIT")) return deleted;
-  if (!sqlite3_get_autocommit(db)) run(db, "ROLLBACK");
+  if (ok && run_statements(db, "COMMIT")) return deleted;
+  if (!sqlite3_get_autocommit(db)) run_statements(db, "ROLLBACK");
   return -1;
 }
 
@@ -163,10 +173,11 @@ core::Result<void> JournalFile::open_file(bool power_safe) {
   auto opened = open_handle(path_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   if (!opened) return opened.error();
   db_ = *opened;
-  bool ready = passes_check(db_) && run(db_, "PRAGMA journal_mode=WAL") &&
-               run(db_, power_safe ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") &&
-               run(db_, "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864") && run(db_, kTables);
+  bool ready = passes_check(db_) && run_statements(db_, "PRAGMA journal_mode=WAL") &&
+               run_statements(db_, power_safe ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") &&
+               run_statements(db_, "PRAGMA journal_size_limit=67108864") && run_statements(db_, kTables);
   if (ready) {
+    sqlite3_wal_hook(db_, &JournalFile::on_log_written, this);
     Statement last(db_,
                    "SELECT MAX(COALESCE((SELECT MAX(seq) FROM records), 0),"
                    " COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_deleted'), 0))");
@@ -202,7 +213,7 @@ bool JournalFile::set_aside_damaged() {
     return false;
   }
   std::int64_t carried = 0;
-  bool ok = run(*new_db, kTables) && run(*new_db, "BEGIN IMMEDIATE");
+  bool ok = run_statements(*new_db, kTables) && run_statements(*new_db, "BEGIN IMMEDIATE");
   if (ok && old_db) {
     // From both ends: a damaged page in the middle stops a scan.
     for (const char* order : {"SELECT seq, prev, kind, at, payload FROM records ORDER BY seq",
@@ -229,7 +240,7 @@ bool JournalFile::set_aside_damaged() {
       insert.text(1, value).run();
     }
   }
-  ok = ok && run(*new_db, "COMMIT");
+  ok = ok && run_statements(*new_db, "COMMIT");
   core::log::error("journal: {} rows carried over", carried);
   sqlite3_close(*new_db);
   if (old_db) sqlite3_close(*old_db);
@@ -256,10 +267,28 @@ bool JournalFile::add_quarantine(std::int64_t seq, std::string_view error, std::
   return statements_->quarantine.bind(1, seq).text(2, error).blob(3, payload).run();
 }
 
-bool JournalFile::commit() { return statements_->commit.run(); }
+bool JournalFile::commit() {
+  if (!statements_->commit.run()) return false;
+  if (log_pages_ >= kLongLog) checkpoint_long_log();
+  return true;
+}
+
+int JournalFile::on_log_written(void* self, sqlite3*, const char*, int pages) {
+  auto& file = *static_cast<JournalFile*>(self);
+  file.log_grew_ = true;
+  file.log_pages_ = pages;
+  return SQLITE_OK;
+}
+
+void JournalFile::checkpoint_long_log() {
+  int in_log = -1;
+  int done = -1;
+  sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &done);
+  if (in_log >= 0 && in_log == done) log_grew_ = false;
+}
 
 void JournalFile::rollback() {
-  if (!sqlite3_get_autocommit(db_)) run(db_, "ROLLBACK");
+  if (!sqlite3_get_autocommit(db_)) run_statements(db_, "ROLLBACK");
 }
 
 std::string JournalFile::error() const { return sqlite3_errmsg(db_); }
@@ -271,7 +300,8 @@ bool JournalFile::make_room(std::int64_t applied) {
   if (gained) core::log::error("journal: the disk is full; its reserve of {} MB was given up", reserve_bytes_ >> 20U);
   if (!db_) return gained;
   sqlite3_busy_timeout(db_, 500);
-  sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) == SQLITE_OK)
+    log_grew_ = false;
   sqlite3_busy_timeout(db_, 10'000);
   for (std::int64_t deleted; (deleted = delete_oldest(db_, applied, INT64_MAX, kDeletedInNeed)) > 0;) gained = true;
   return gained;
@@ -325,15 +355,9 @@ core::Result<std::vector<InflightRecord>> JournalFile::inflight() {
   return out;
 }
 
-core::Result<JournalConnection> JournalConnection::open(const std::string& directory, Use use) {
-  auto opened = open_handle(directory + "/journal.db", SQLITE_OPEN_READWRITE);
+core::Result<JournalConnection> JournalConnection::open(const std::string& directory) {
+  auto opened = open_once_more(directory, "PRAGMA query_only=1");
   if (!opened) return opened.error();
-  // A connection that has never read does no checkpoint and says OK.
-  if (!run(*opened, use == Use::kRead ? "PRAGMA query_only=1" : "SELECT COUNT(*) FROM meta")) {
-    auto error = failure(*opened, "open once more");
-    sqlite3_close(*opened);
-    return error;
-  }
   return JournalConnection(*opened);
 }
 
@@ -356,13 +380,42 @@ std::uint64_t JournalConnection::bytes_after(std::int64_t after) {
   return sum.step() == SQLITE_ROW ? static_cast<std::uint64_t>(sum.integer(0)) : 0;
 }
 
-std::string JournalConnection::checkpoint() {
+core::Result<JournalCheckpoint> JournalCheckpoint::open(const std::string& directory) {
+  auto holder = open_once_more(directory, "PRAGMA query_only=1");
+  if (!holder) return holder.error();
+  // A connection that has never read does no checkpoint and says OK.
+  auto worker = open_once_more(directory, "SELECT COUNT(*) FROM meta");
+  if (!worker) {
+    sqlite3_close(*holder);
+    return worker.error();
+  }
+  return JournalCheckpoint(*holder, *worker);
+}
+
+JournalCheckpoint::JournalCheckpoint(JournalCheckpoint&& other) noexcept
+    : holder_(std::exchange(other.holder_, nullptr)), worker_(std::exchange(other.worker_, nullptr)) {}
+
+JournalCheckpoint::~JournalCheckpoint() {
+  sqlite3_close(holder_);
+  sqlite3_close(worker_);
+}
+
+bool JournalCheckpoint::hold() {
+  if (run_statements(holder_, "BEGIN; SELECT COUNT(*) FROM meta")) return true;
+  if (!sqlite3_get_autocommit(holder_)) run_statements(holder_, "ROLLBACK");
+  return false;
+}
+
+std::string JournalCheckpoint::run() {
   int in_log = -1;
   int done = -1;
-  int code = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &done);
+  int code = sqlite3_wal_checkpoint_v2(worker_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &done);
+  std::string wrong;
   // Counts of −1 are a failure, whatever the code says.
-  if (code == SQLITE_BUSY || (code == SQLITE_OK && in_log >= 0)) return {};
-  return code == SQLITE_OK ? "nothing was read yet" : sqlite3_errmsg(db_);
+  if (code != SQLITE_BUSY && (code != SQLITE_OK || in_log < 0))
+    wrong = code == SQLITE_OK ? "nothing was read yet" : sqlite3_errmsg(worker_);
+  run_statements(holder_, "COMMIT");
+  return wrong;
 }
 
 }  // namespace tollgate::billing

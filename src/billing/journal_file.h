@@ -64,7 +64,13 @@ class JournalFile {
   std::vector<std::string> inflight_ids();
   core::Result<std::vector<InflightRecord>> inflight();
 
+  // Whether the log holds what is not in the file yet. False again after a checkpoint that is about to begin elsewhere.
+  bool log_grew() const { return log_grew_; }
+  void log_is_taken() { log_grew_ = false; }
+
  private:
+  static int on_log_written(void* self, sqlite3* db, const char* name, int pages);
+  void checkpoint_long_log();
   JournalFile(std::string directory, std::size_t reserve_bytes, const core::Clock& clock);
   core::Result<void> open_file(bool power_safe);
   bool set_aside_damaged();
@@ -80,13 +86,14 @@ class JournalFile {
   sqlite3* db_ = nullptr;
   std::unique_ptr<Statements> statements_;
   std::int64_t last_seq_ = 0;
+  bool log_grew_ = false;
+  int log_pages_ = 0;
 };
 
-// A further connection to the file of `directory`, for one thread at a time; query_only unless it is to checkpoint.
+// A further connection to the file of `directory`, for one thread at a time, which only reads.
 class JournalConnection {
  public:
-  enum class Use { kRead, kCheckpoint };
-  static core::Result<JournalConnection> open(const std::string& directory, Use use);
+  static core::Result<JournalConnection> open(const std::string& directory);
   ~JournalConnection();
   JournalConnection(JournalConnection&& other) noexcept : db_(other.db_) { other.db_ = nullptr; }
   JournalConnection& operator=(JournalConnection&&) = delete;
@@ -95,12 +102,32 @@ class JournalConnection {
   core::Result<std::vector<JournalRow>> read(std::int64_t after, std::size_t limit);
   // Bytes of the rows with seq > after.
   std::uint64_t bytes_after(std::int64_t after);
-  // Moves what it can of the log into the file without waiting for anybody. The text says what went wrong.
-  std::string checkpoint();
 
  private:
   explicit JournalConnection(sqlite3* db) : db_(db) {}
   sqlite3* db_;
+};
+
+// Moves the log into the file while the writer goes on. Up to 3.51.2 SQLite may lose a transaction that starts the log
+// again at its beginning just as a checkpoint begins (sqlite.org/wal.html, "The WAL-Reset Bug"): a read transaction of
+// our own keeps the log from that for as long as the checkpoint lasts. One thread at a time.
+class JournalCheckpoint {
+ public:
+  static core::Result<JournalCheckpoint> open(const std::string& directory);
+  ~JournalCheckpoint();
+  JournalCheckpoint(JournalCheckpoint&& other) noexcept;
+  JournalCheckpoint& operator=(JournalCheckpoint&&) = delete;
+
+  // Keeps the log as it is. To be called while nobody writes and the log holds what is not in the file: a read
+  // transaction on a log that is all in the file keeps nothing. False: it could not be read.
+  bool hold();
+  // Moves what it can without waiting for anybody, and lets go. The text says what went wrong.
+  std::string run();
+
+ private:
+  JournalCheckpoint(sqlite3* holder, sqlite3* worker) : holder_(holder), worker_(worker) {}
+  sqlite3* holder_;
+  sqlite3* worker_;
 };
 
 }  // namespace tollgate::billing

@@ -5,7 +5,35 @@
 
 #include <string_view>
 
+#include "dialect/padded.h"
+
 namespace tollgate::dialect {
+
+// The data of one event. One at a time a thread: it and Padded share a buffer.
+class EventJson {
+ public:
+  [[gnu::always_inline]] explicit EventJson(std::string_view data) : padded_(data) {
+    thread_local simdjson::ondemand::parser parser;
+    auto failure = parser.iterate(padded_.view()).get(document_);
+    if (failure == simdjson::UTF8_ERROR) {
+      // The event passes as it is; what it says counts all the same.
+      padded_.to_ascii();
+      failure = parser.iterate(padded_.view()).get(document_);
+    }
+    valid_ = !failure && document_.get_value().get(root_) == simdjson::SUCCESS;
+  }
+  EventJson(const EventJson&) = delete;
+  EventJson& operator=(const EventJson&) = delete;
+
+  bool valid() const { return valid_; }
+  simdjson::ondemand::value& root() { return root_; }
+
+ private:
+  Padded padded_;
+  simdjson::ondemand::document document_;
+  simdjson::ondemand::value root_;
+  bool valid_ = false;
+};
 
 inline bool string_of(simdjson::ondemand::value& value, std::string_view& text) {
   simdjson::ondemand::json_type type;

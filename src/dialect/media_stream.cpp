@@ -5,7 +5,6 @@
 #include "billing/media_tokens.h"
 #include "dialect/json_walk.h"
 #include "dialect/openai_usage.h"
-#include "dialect/padded.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -31,19 +30,14 @@ StreamAction MediaStreamReader::on_event(std::string_view payload, std::string_v
     done_ = true;
     return StreamAction::kDone;
   }
-  Padded padded(payload);
-  thread_local ondemand::parser parser;
-  ondemand::document document;
-  ondemand::value root;
-  if (parser.iterate(padded.view()).get(document) != simdjson::SUCCESS ||
-      document.get_value().get(root) != simdjson::SUCCESS)
-    return StreamAction::kForward;
+  EventJson event(payload);
+  if (!event.valid()) return StreamAction::kForward;
 
   std::string type(name);
   std::string usage_text;
   bool is_error = name == "error";
   std::int64_t audio = 0;
-  each_member(root, [&](std::string_view key, ondemand::value& value) {
+  each_member(event.root(), [&](std::string_view key, ondemand::value& value) {
     std::string_view text;
     if (key == "type") {
       if (string_of(value, text)) type = text;

@@ -5,7 +5,6 @@
 #include "core/json_text.h"
 #include "dialect/json_walk.h"
 #include "dialect/openai_usage.h"
-#include "dialect/padded.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -25,23 +24,14 @@ StreamAction OpenAiStreamReader::on_event(std::string_view payload, std::string_
     done_ = true;
     return StreamAction::kDone;
   }
-  Padded padded(payload);
-  thread_local ondemand::parser parser;
-  ondemand::document document;
-  ondemand::value root;
-  auto failure = parser.iterate(padded.view()).get(document);
-  if (failure == simdjson::UTF8_ERROR) {
-    // The event passes as it is; what it says counts all the same.
-    padded.to_ascii();
-    failure = parser.iterate(padded.view()).get(document);
-  }
-  if (failure || document.get_value().get(root) != simdjson::SUCCESS) return StreamAction::kForward;
+  EventJson event(payload);
+  if (!event.valid()) return StreamAction::kForward;
 
   bool is_error = false;
   std::size_t choices = 0;
   std::string usage_text;
   std::string usage_of_choice;
-  each_member(root, [&](std::string_view key, ondemand::value& value) {
+  each_member(event.root(), [&](std::string_view key, ondemand::value& value) {
     std::string_view text;
     if (key == "choices") {
       each_element(value, [&](ondemand::value& choice) {

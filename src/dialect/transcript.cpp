@@ -7,7 +7,6 @@
 #include "core/ascii.h"
 #include "dialect/json_walk.h"
 #include "dialect/openai_usage.h"
-#include "dialect/padded.h"
 
 namespace tollgate::dialect {
 namespace {
@@ -64,17 +63,12 @@ StreamAction TranscriptStreamReader::on_event(std::string_view payload, std::str
     done_ = true;
     return StreamAction::kDone;
   }
-  Padded padded(payload);
-  thread_local ondemand::parser parser;
-  ondemand::document document;
-  ondemand::value root;
-  if (parser.iterate(padded.view()).get(document) != simdjson::SUCCESS ||
-      document.get_value().get(root) != simdjson::SUCCESS)
-    return StreamAction::kForward;
+  EventJson event(payload);
+  if (!event.valid()) return StreamAction::kForward;
 
   std::string type(name), text, delta, usage_text;
   bool is_error = name == "error";
-  each_member(root, [&](std::string_view key, ondemand::value& value) {
+  each_member(event.root(), [&](std::string_view key, ondemand::value& value) {
     std::string_view string;
     if (key == "type") {
       if (string_of(value, string)) type = string;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "model/columns.h"
+#include "model/version.h"
 #include "sql/transaction.h"
 
 namespace tollgate::model {
@@ -239,7 +240,7 @@ sql::Result<std::vector<std::pair<std::int64_t, std::int64_t>>> count_channels_b
 }
 
 sql::Result<core::ChannelId> create_channel(sql::Connection& db, const Channel& channel) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<core::ChannelId> {
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<core::ChannelId> {
     auto columns = editable(channel);
     std::string names = "created_time, used_quota, balance, balance_updated_time";
     std::string marks = "?, 0, 0, 0";
@@ -259,7 +260,7 @@ sql::Result<core::ChannelId> create_channel(sql::Connection& db, const Channel& 
 }
 
 sql::Result<void> update_channel(sql::Connection& db, const Channel& channel) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<void> {
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<void> {
     std::string assignments;
     std::vector<Param> params;
     for (auto& [name, value] : editable(channel)) {
@@ -275,7 +276,7 @@ sql::Result<void> update_channel(sql::Connection& db, const Channel& channel) {
 }
 
 sql::Result<bool> delete_channel(sql::Connection& db, core::ChannelId id) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
     auto done = db.execute("DELETE FROM channels WHERE id = ?", {Param(id.value)});
     if (!done) return done.error();
     auto abilities = db.execute("DELETE FROM abilities WHERE channel_id = ?", {Param(id.value)});
@@ -295,7 +296,7 @@ sql::Result<std::int64_t> delete_channels(sql::Connection& db, std::span<const c
 }
 
 sql::Result<std::int64_t> delete_disabled_channels(sql::Connection& db) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<std::int64_t> {
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<std::int64_t> {
     auto abilities =
         db.execute("DELETE FROM abilities WHERE channel_id IN (SELECT id FROM channels WHERE status IN (2, 3))", {});
     if (!abilities) return abilities.error();
@@ -312,7 +313,7 @@ sql::Result<AbilityRepair> rebuild_abilities(sql::Connection& db) {
   if (!cleared) return cleared.error();
   AbilityRepair repair;
   for (const auto& channel : *channels) {
-    auto done = sql::with_transaction(db, [&](sql::Connection&) { return write_abilities(db, channel); });
+    auto done = with_version(db, Topic::kChannels, [&](sql::Connection&) { return write_abilities(db, channel); });
     ++(done ? repair.done : repair.failed);
   }
   return repair;

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "model/columns.h"
+#include "model/version.h"
 #include "sql/transaction.h"
 
 namespace tollgate::model {
@@ -71,7 +72,7 @@ sql::Result<Disabled> disable_key(sql::Connection& db, const Channel& channel, K
 
 sql::Result<bool> set_channel_status(sql::Connection& db, core::ChannelId id, ChannelStatus status,
                                      std::string_view reason, std::int64_t now) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
     auto channel = find_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel) return false;
@@ -82,7 +83,7 @@ sql::Result<bool> set_channel_status(sql::Connection& db, core::ChannelId id, Ch
 }
 
 sql::Result<bool> enable_tested_channel(sql::Connection& db, core::ChannelId id, std::int64_t now) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
     auto channel = find_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel || (*channel)->status != static_cast<std::int64_t>(ChannelStatus::kDisabledAutomatically) ||
@@ -96,7 +97,7 @@ sql::Result<bool> enable_tested_channel(sql::Connection& db, core::ChannelId id,
 
 sql::Result<Disabled> disable_failing(sql::Connection& db, core::ChannelId id, std::string_view key,
                                       std::string_view reason, std::int64_t now) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<Disabled> {
+  auto body = [&](sql::Connection&) -> sql::Result<Disabled> {
     auto channel = find_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel || (*channel)->status != static_cast<std::int64_t>(ChannelStatus::kEnabled)) return Disabled{};
@@ -106,11 +107,12 @@ sql::Result<Disabled> disable_failing(sql::Connection& db, core::ChannelId id, s
     auto written = write_status(db, **channel, ChannelStatus::kDisabledAutomatically, reason, now);
     if (!written) return written.error();
     return Disabled{SwitchedOff::kChannel, 0};
-  });
+  };
+  return with_version(db, Topic::kChannels, body, [](const auto& done) { return done->what != SwitchedOff::kNothing; });
 }
 
 sql::Result<bool> edit_channel_keys(sql::Connection& db, core::ChannelId id, const KeyEdit& edit) {
-  return sql::with_transaction(db, [&](sql::Connection&) -> sql::Result<bool> {
+  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
     auto channel = find_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel) return false;

@@ -1,6 +1,7 @@
 #include "model/option.h"
 
 #include "model/columns.h"
+#include "model/version.h"
 
 namespace tollgate::model {
 
@@ -14,7 +15,9 @@ sql::Result<std::vector<std::pair<std::string, std::string>>> load_options(sql::
   return options;
 }
 
-sql::Result<void> save_option(sql::Connection& db, std::string_view key, std::string_view value) {
+namespace {
+
+sql::Result<void> write_option(sql::Connection& db, std::string_view key, std::string_view value) {
   auto name = sql::quoted(db.dialect(), "key");
   auto updated = db.execute("UPDATE options SET value = ? WHERE " + name + " = ?", {Param(value), Param(key)});
   if (!updated) return updated.error();
@@ -25,6 +28,12 @@ sql::Result<void> save_option(sql::Connection& db, std::string_view key, std::st
   auto again = db.execute("UPDATE options SET value = ? WHERE " + name + " = ?", {Param(value), Param(key)});
   if (!again) return again.error();
   return {};
+}
+
+}  // namespace
+
+sql::Result<void> save_option(sql::Connection& db, std::string_view key, std::string_view value) {
+  return with_version(db, Topic::kOptions, [&](sql::Connection& tx) { return write_option(tx, key, value); });
 }
 
 }  // namespace tollgate::model

@@ -554,6 +554,8 @@ constexpr Column kTgNodesColumns[] = {
   {.name = "tz", .cls = kLiteral, .literal = "varchar(64)"},
   {.name = "journal_last_seq", .cls = kBig},
   {.name = "desired_state", .cls = kLiteral, .literal = "varchar(16)"},
+  {.name = "desired_until", .cls = kBig, .default_value = "0", .not_null = true},
+  {.name = "epoch", .cls = kBig, .default_value = "0", .not_null = true},
   {.name = "info", .cls = kText},
 };
 constexpr Column kTgMarksColumns[] = {
@@ -578,6 +580,41 @@ constexpr Column kTgOnceColumns[] = {
   {.name = "k", .cls = kLiteral, .literal = "varchar(191)", .not_null = true},
   {.name = "at", .cls = kBig},
   {.name = "result", .cls = kText},
+};
+constexpr Column kTgLeasesColumns[] = {
+  {.name = "name", .cls = kLiteral, .literal = "varchar(64)", .not_null = true},
+  {.name = "holder", .cls = kLiteral, .literal = "varchar(64)"},
+  {.name = "incarnation", .cls = kBig},
+  {.name = "token", .cls = kBig, .default_value = "0", .not_null = true},
+  {.name = "acquired_at", .cls = kBig},
+  {.name = "renewed_at", .cls = kBig},
+  {.name = "expires_at", .cls = kBig, .default_value = "0", .not_null = true},
+};
+constexpr Column kTgVersionsColumns[] = {
+  {.name = "topic", .cls = kLiteral, .literal = "varchar(32)", .not_null = true},
+  {.name = "version", .cls = kBig, .default_value = "0", .not_null = true},
+  {.name = "changed_at", .cls = kBig},
+  {.name = "node_id", .cls = kLiteral, .literal = "varchar(64)"},
+};
+constexpr Column kTgCodesColumns[] = {
+  {.name = "k", .cls = kLiteral, .literal = "char(64)", .not_null = true},
+  {.name = "purpose", .cls = kLiteral, .literal = "varchar(32)"},
+  {.name = "code_hash", .cls = kLiteral, .literal = "char(64)"},
+  {.name = "tries", .cls = kInt, .default_value = "0", .not_null = true},
+  {.name = "expires_at", .cls = kBig},
+};
+constexpr Column kTgRevocationsColumns[] = {
+  {.name = "kind", .cls = kLiteral, .literal = "varchar(16)", .not_null = true},
+  {.name = "id", .cls = kBig, .not_null = true},
+  {.name = "at", .cls = kBig, .default_value = "0", .not_null = true},
+};
+constexpr Index kTgRevocationsIndexes[] = {
+  {.name = "idx_tg_revocations_at", .columns = "at"},
+};
+constexpr Column kTgProbeColumns[] = {
+  {.name = "id", .cls = kPk},
+  {.name = "node_id", .cls = kLiteral, .literal = "varchar(64)"},
+  {.name = "at", .cls = kBig},
 };
 constexpr Column kTgQuarantineColumns[] = {
   {.name = "node_id", .cls = kLiteral, .literal = "varchar(64)", .not_null = true},
@@ -639,6 +676,11 @@ constexpr Table kTables[] = {
   {.name = "tg_nodes", .columns = kTgNodesColumns, .indexes = {}, .primary_key = "node_id"},
   {.name = "tg_marks", .columns = kTgMarksColumns, .indexes = {}, .primary_key = "node_id,consumer"},
   {.name = "tg_slices", .columns = kTgSlicesColumns, .indexes = kTgSlicesIndexes, .primary_key = "kind,account_id,node_id"},
+  {.name = "tg_leases", .columns = kTgLeasesColumns, .indexes = {}, .primary_key = "name"},
+  {.name = "tg_versions", .columns = kTgVersionsColumns, .indexes = {}, .primary_key = "topic"},
+  {.name = "tg_codes", .columns = kTgCodesColumns, .indexes = {}, .primary_key = "k"},
+  {.name = "tg_revocations", .columns = kTgRevocationsColumns, .indexes = kTgRevocationsIndexes, .primary_key = "kind,id"},
+  {.name = "tg_probe", .columns = kTgProbeColumns, .indexes = {}, .primary_key = ""},
   {.name = "tg_once", .columns = kTgOnceColumns, .indexes = {}, .primary_key = "k"},
   {.name = "tg_quarantine", .columns = kTgQuarantineColumns, .indexes = {}, .primary_key = "node_id,seq"},
   {.name = "tg_sessions", .columns = kTgSessionsColumns, .indexes = kTgSessionsIndexes, .primary_key = "sid_hash"},

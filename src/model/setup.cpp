@@ -1,6 +1,7 @@
 #include "model/setup.h"
 
 #include "model/user.h"
+#include "model/version.h"
 
 namespace tollgate::model {
 
@@ -16,7 +17,7 @@ sql::Result<bool> is_set_up(sql::Connection& db) {
 sql::Result<void> mark_set_up(sql::Connection& db, std::string_view version, std::int64_t now) {
   auto done = db.execute("INSERT INTO setups (version, initialized_at) VALUES (?, ?)", {Param(version), Param(now)});
   if (!done) return done.error();
-  return {};
+  return raise_version(db, Topic::kSetup);
 }
 
 }  // namespace tollgate::model

@@ -279,12 +279,12 @@ core::Result<double> ChannelBalances::update(core::ChannelId id) {
   return balance;
 }
 
-bool ChannelBalances::update_all() {
+bool ChannelBalances::update_all(const std::function<bool()>& may_go_on) {
   std::unique_lock one_at_a_time(running_, std::try_to_lock);
   if (!one_at_a_time) return false;
   const auto snapshot = snapshots_.get();
   for (const auto& channel : snapshot->channels) {
-    if (workers_.stopping()) break;
+    if (workers_.stopping() || (may_go_on && !may_go_on())) break;
     if (!channel->enabled || channel->several_keys) continue;
     auto balance = update(channel->id);
     if (!balance) {

@@ -46,7 +46,8 @@ class ChannelBalances {
   core::Result<double> update(core::ChannelId id);
   // All enabled channels with one key, one after the other; one that has nothing left is switched off when its auto_ban
   // allows it. False: a run is under way.
-  bool update_all();
+  // `may_go_on` is asked before each.
+  bool update_all(const std::function<bool()>& may_go_on = {});
 
  private:
   core::Result<std::string> ask(const Channel& channel, const BalanceCall& call);

@@ -238,13 +238,13 @@ bool ChannelTester::running() const {
   return running_;
 }
 
-bool ChannelTester::test_all(std::function<void()> finished) {
+bool ChannelTester::test_all(std::function<void()> finished, std::function<bool()> may_go_on) {
   std::lock_guard lock(mutex_);
   if (running_ || stopping_) return false;
   if (sweep_.joinable()) sweep_.join();  // of the run before, which is over
   running_ = true;
-  sweep_ = std::thread([this, told = std::move(finished)] {
-    run_all();
+  sweep_ = std::thread([this, told = std::move(finished), goes_on = std::move(may_go_on)] {
+    run_all(goes_on);
     if (told && !workers_.stopping()) told();
     std::lock_guard done(mutex_);
     running_ = false;
@@ -252,7 +252,7 @@ bool ChannelTester::test_all(std::function<void()> finished) {
   return true;
 }
 
-void ChannelTester::run_all() {
+void ChannelTester::run_all(const std::function<bool()>& may_go_on) {
   std::vector<model::Channel> rows;
   {
     auto lease = pool_.lease();
@@ -268,7 +268,7 @@ void ChannelTester::run_all() {
   });
   bool first = true;
   for (const auto& row : rows) {
-    if (workers_.stopping()) return;
+    if (workers_.stopping() || (may_go_on && !may_go_on())) return;
     if (!std::exchange(first, false) && settings_.pause.count() > 0 && !workers_.pause(settings_.pause)) return;
     auto report = ask(row.id, {});
     if (!report.message.empty())

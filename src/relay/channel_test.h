@@ -53,7 +53,7 @@ class ChannelTester {
   ChannelTestReport test(core::ChannelId id, const ChannelTestOptions& options);
   // All channels one after the other, in the background; those that fail by the rules of channel_health, or are too
   // slow, are disabled, good ones enabled. `finished` is called at the end. False: a run is under way.
-  bool test_all(std::function<void()> finished = {});
+  bool test_all(std::function<void()> finished = {}, std::function<bool()> may_go_on = {});
   bool running() const;
   void stop();  // after OnWorker::stop(): tests that wait have given up
 
@@ -64,7 +64,7 @@ class ChannelTester {
   void enable_again(core::ChannelId id);
   void judge(core::ChannelId id, const ChannelTestReport& report);
   void log_failure(const Channel& channel, const ChannelTestReport& report, const dialect::RelayError& error);
-  void run_all();
+  void run_all(const std::function<bool()>& may_go_on);
 
   ChannelTestSettings settings_;
   OnWorker& workers_;

@@ -74,11 +74,13 @@ void set_owner(Identity& identity, const model::User& user, billing::Billing& bi
 }
 
 net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key) {
+  const auto drops = drops_;
   auto loaded = co_await net::suspend<std::shared_ptr<Identity>>([this, &key](auto done) {
     bool taken = threads_.submit([this, key, done] { done(load_identity(pool_, billing_, key)); });
     if (!taken) done(nullptr);
   });
-  if (loaded) {
+  // What was read before something was dropped serves this request and is not kept.
+  if (loaded && drops == drops_) {
     loaded->loaded = clock_.steady();
     if (entries_.size() >= kMostEntries) entries_.clear();
     entries_[key] = {loaded, false};
@@ -115,10 +117,24 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
 }
 
 void IdentityCache::drop(std::string_view key) {
+  ++drops_;
   if (auto found = entries_.find(key); found != entries_.end()) entries_.erase(found);
 }
 
+void IdentityCache::drop_token(core::TokenId token) {
+  ++drops_;
+  std::erase_if(entries_, [&](const auto& entry) {
+    return !entry.second.identity->found || entry.second.identity->token.id == token;
+  });
+}
+
+void IdentityCache::clear() {
+  ++drops_;
+  entries_.clear();
+}
+
 void IdentityCache::drop_user(core::UserId user) {
+  ++drops_;
   std::erase_if(entries_, [&](const auto& entry) { return entry.second.identity->user == user; });
 }
 

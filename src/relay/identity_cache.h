@@ -55,6 +55,8 @@ class IdentityCache {
   net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key, KeySource& source);
   void drop(std::string_view key);
   void drop_user(core::UserId user);
+  void drop_token(core::TokenId token);  // and keys that were not found: it may be one of them
+  void clear();
 
  private:
   net::awaitable<std::shared_ptr<const Identity>> load(std::string key);
@@ -68,6 +70,7 @@ class IdentityCache {
     bool refreshing = false;
   };
   NameMap<Entry> entries_;
+  std::uint64_t drops_ = 0;
 };
 
 }  // namespace tollgate::relay

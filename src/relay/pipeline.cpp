@@ -336,6 +336,14 @@ void Relay::drop_identities_of(core::UserId user) {
   for (auto* worker : workers_) worker->post([this, worker, user] { local(*worker).identities.drop_user(user); });
 }
 
+void Relay::drop_identities_of(core::TokenId token) {
+  for (auto* worker : workers_) worker->post([this, worker, token] { local(*worker).identities.drop_token(token); });
+}
+
+void Relay::drop_identities() {
+  for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.clear(); });
+}
+
 void Relay::end_attempts() {
   shutting_down_.store(true, std::memory_order_relaxed);
   for (auto* worker : workers_)

@@ -78,6 +78,8 @@ class Relay {
   // From any thread: takes effect on every worker at once.
   void drop_identity(std::string key);
   void drop_identities_of(core::UserId user);
+  void drop_identities_of(core::TokenId token);
+  void drop_identities();
 
   // At the end of a drain: upstream calls are cancelled, streams get an error event and are charged for what came.
   void end_attempts();

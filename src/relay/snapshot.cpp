@@ -1,5 +1,7 @@
 #include "relay/snapshot.h"
 
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 
 #include "core/ascii.h"
@@ -278,6 +280,23 @@ NameMap<std::string> endpoint_types_of(const std::vector<std::unique_ptr<const C
   return out;
 }
 
+std::uint64_t content_of(const std::vector<std::pair<std::string, std::string>>& options,
+                         const std::vector<model::Channel>& channels) {
+  // Rows of options come in any order.
+  std::uint64_t sum = 0;
+  const std::hash<std::string_view> hash;
+  for (const auto& [key, value] : options) sum += hash(key) * 31 + hash(value);
+  for (const auto& c : channels) {
+    std::string text = fmt::format("{} {} {} {} {} {}", c.id.value, c.type, c.status, c.weight, c.priority, c.auto_ban);
+    for (const auto* part : {&c.key, &c.openai_organization, &c.test_model, &c.name, &c.base_url, &c.other, &c.models,
+                             &c.group, &c.model_mapping, &c.status_code_mapping, &c.setting, &c.param_override,
+                             &c.header_override, &c.channel_info, &c.settings})
+      (text += '\0') += *part;
+    sum += hash(text);
+  }
+  return sum;
+}
+
 }  // namespace
 
 std::span<const Candidate> Snapshot::find(std::string_view group, std::string_view model) const {
@@ -321,6 +340,7 @@ core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db,
   if (!channels) return core::error(core::Errc::kUnavailable, "channels: " + channels.error().message);
 
   auto snapshot = std::make_shared<Snapshot>();
+  snapshot->content = content_of(*rows, *channels);
   core::OptionRows stored;
   for (auto& [key, value] : *rows) stored.insert_or_assign(std::move(key), std::move(value));
   auto options = std::make_shared<core::Options>(stored);

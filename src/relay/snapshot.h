@@ -126,6 +126,7 @@ using NameMap = std::unordered_map<std::string, T, TransparentHash, std::equal_t
 
 struct Snapshot {
   std::uint64_t version = 0;
+  std::uint64_t content = 0;  // stands for the rows it was read from: equal as long as they are
   std::shared_ptr<const core::Options> options;
   RelayOptions relay;
   std::shared_ptr<const billing::PriceBook> prices;

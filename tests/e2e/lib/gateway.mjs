@@ -1,8 +1,9 @@
-// A gateway on SQLite in a folder of its own, a stand-in provider, and the management calls that set them up.
+// A gateway in a folder of its own, on SQLite or the database that TOLLGATE_TEST_SQL names, a stand-in provider, and the management calls that set them up.
 // Used by the end-to-end tests and by the bench.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { canary, check, register, watch } from "./canary.mjs";
+import { databaseOf } from "./databases.mjs";
 import { Program, freePort, mockProgram, removeDir, tempDir, tollgateProgram } from "./process.mjs";
 
 export const rootName = "root";
@@ -36,20 +37,22 @@ export async function startMock({ recordings = ".", keep = 1000, cpu } = {}) {
  * Starts the gateway and waits until it answers. Without `dir` a new folder is made and removed by stop().
  * The limits on /api by address are off, because a test asks often.
  */
-export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
+export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted } = {}) {
   const own = dir === undefined;
   const home = dir ?? tempDir("gateway");
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
+  const database = await databaseOf(home);
   const program = new Program(tollgateProgram(), [], {
     cpu,
     cwd: home,
     env: {
       PORT: String(port),
-      TOLLGATE_LISTEN: `127.0.0.1:${port}`,
+      TOLLGATE_LISTEN: `${host}:${port}`,
       TOLLGATE_DATA_DIR: home,
       TOLLGATE_LOG_DIR: join(home, "logs"),
       TOLLGATE_WORKERS: String(workers),
       SQLITE_PATH: join(home, "tollgate.db"),
+      ...(database ? { SQL_DSN: database.dsn } : {}),
       SESSION_SECRET: sessionSecret,
       GLOBAL_API_RATE_LIMIT_ENABLE: "false",
       GLOBAL_WEB_RATE_LIMIT_ENABLE: "false",
@@ -60,7 +63,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
       ...env,
     },
   });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${host}:${port}`;
   await program.until(async () => {
     try {
       return (await fetch(`${url}/api/status`)).ok;
@@ -72,6 +75,8 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
     url,
     port,
     dir: home,
+    /** Of a gateway that is not on SQLite: { name, dsn, sql(text) }. */
+    database,
     pid: program.pid,
     output: () => program.output,
     /** How it ended, once it has: exit code or signal. */
@@ -87,6 +92,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1 } = {}) {
         check(program.output, join(home, "logs"));
       } finally {
         if (own) removeDir(home);
+        if (own) await database?.drop();
       }
       if (how !== 0 && how !== "SIGKILL") throw new Error(`the gateway ended with ${how}:\n${program.output}`);
     },
@@ -174,7 +180,7 @@ export class Account {
     await eventually(async () => {
       const { journal } = await (await fetch(`${this.url}/-/health`, { headers })).json();
       // Tests with a token of their own see no more than that the node lives.
-      return !journal || (journal.queued === 0 && journal.main_mark >= journal.last_seq);
+      return !journal || (journal.queued === 0 && journal.main_behind === 0);
     }, "every journaled charge is in the balance");
     return (await this.call("GET", "/api/user/self")).quota;
   }

@@ -35,7 +35,7 @@ class ApiTest : public testing::Test {
     services.channels_changed = [this] { ++channels_changed_; };
     services.options_changed = [this] { ++options_changed_; };
     services.user_changed = [this](core::UserId id) { users_changed_.push_back(id.value); };
-    services.token_changed = [this](std::string_view key) { tokens_changed_.emplace_back(key); };
+    services.token_changed = [this](core::TokenId, std::string_view key) { tokens_changed_.emplace_back(key); };
     services.set_user_balance = [this](core::UserId id, core::Quota to) { return set("users", "quota", id.value, to); };
     services.set_token_balance = [this](core::TokenId id, core::Quota to) {
       return set("tokens", "remain_quota", id.value, to);

@@ -37,7 +37,7 @@ TEST_F(Security, X3_NoGatedRouteAnswersWithoutRights) {
     clock_.advance(std::chrono::seconds(120));
     if (route.access == Access::kUser) continue;
     EXPECT_EQ(message_of(call(method, path, alice_, "{}")), "无权进行此操作，权限不足") << method << path;
-    if (route.access == Access::kRoot) {
+    if (route.access == Access::kRoot || route.access == Access::kOperator) {
       EXPECT_EQ(message_of(call(method, path, admin_, "{}")), "无权进行此操作，权限不足") << method << path;
     }
   }

@@ -75,6 +75,57 @@ TEST(Journal, NumbersRiseByTimeAndEachRowNamesTheOneBefore) {
   EXPECT_EQ(before, last);
 }
 
+// The salt of a write-ahead log changes when it begins again (sqlite.org/fileformat2.html, "WAL Header").
+std::string log_salt(const TemporaryDirectory& data) {
+  std::ifstream log(data.path() + "/journal.db-wal", std::ios::binary);
+  std::string header(24, '\0');
+  log.read(header.data(), static_cast<std::streamsize>(header.size()));
+  return header.substr(16);
+}
+
+TEST(Journal, B9_TheLogDoesNotBeginAgainWhileACheckpointIsAtWork) {
+  TemporaryDirectory data;
+  core::ManualClock clock;
+  auto file = JournalFile::open(data.path(), false, 0, clock);
+  ASSERT_TRUE(file);
+  auto checkpoint = JournalCheckpoint::open(data.path());
+  ASSERT_TRUE(checkpoint);
+  std::int64_t seq = 0;
+  auto write = [&] {
+    ASSERT_TRUE((*file)->begin());
+    ++seq;
+    ASSERT_TRUE((*file)->insert({.seq = seq, .prev = seq - 1, .payload = "x"}, 0));
+    ASSERT_TRUE((*file)->commit());
+  };
+  write();
+  EXPECT_TRUE((*file)->log_grew());
+  auto salt = log_salt(data);
+  ASSERT_TRUE(checkpoint->hold());
+  EXPECT_EQ(checkpoint->run(), "");
+  // All of it is in the file now: the next transaction begins the log again.
+  write();
+  EXPECT_NE(log_salt(data), salt);
+
+  // A second checkpoint, which another one overtakes before it is at work. What is written meanwhile has to come
+  // behind.
+  salt = log_salt(data);
+  auto overtaking = JournalCheckpoint::open(data.path());
+  ASSERT_TRUE(overtaking);
+  ASSERT_TRUE(checkpoint->hold());
+  ASSERT_TRUE(overtaking->hold());
+  EXPECT_EQ(overtaking->run(), "");
+  write();
+  EXPECT_EQ(log_salt(data), salt);
+  EXPECT_EQ(checkpoint->run(), "");
+  ASSERT_TRUE(checkpoint->hold());
+  EXPECT_EQ(checkpoint->run(), "");
+  write();
+  EXPECT_NE(log_salt(data), salt);
+  auto reader = JournalConnection::open(data.path());
+  ASSERT_TRUE(reader);
+  EXPECT_EQ(reader->read(0, 100)->size(), 4U);
+}
+
 TEST(Journal, ASecondProcessIsRefused) {
   TemporaryDirectory data;
   auto first = Journal::open({.directory = data.path()}, core::real_clock());

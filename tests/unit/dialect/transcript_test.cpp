@@ -76,6 +76,14 @@ TEST(TranscriptStream, GoesByTheNameWhereTheEventHasNoType) {
   EXPECT_EQ(reader.on_event(R"({"text":"x"})", "transcript.text.done"), StreamAction::kLast);
 }
 
+TEST(TranscriptStream, ReadsEventsWithBytesThatAreNoUtf8) {
+  dialect::TranscriptStreamReader reader;
+  EXPECT_EQ(reader.on_event("{\"type\":\"transcript.text.done\",\"text\":\"caf\xE9\"}", "message"),
+            StreamAction::kLast);
+  EXPECT_TRUE(reader.ended_well());
+  EXPECT_GT(reader.counted_tokens("whisper-1"), 0);
+}
+
 TEST(TranscriptStream, S1_EndsWellOnlyWithThatEvent) {
   dialect::TranscriptStreamReader reader;
   reader.on_event(R"({"type":"transcript.text.delta","delta":"Hello "})", "message");

@@ -1,0 +1,332 @@
+#include "cluster/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cluster/fingerprint.h"
+#include "core/log.h"
+#include "sql/server_clock.h"
+
+namespace tollgate::cluster {
+namespace {
+
+using sql::Param;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr auto kShortestBeat = milliseconds(8'000);
+constexpr std::uint64_t kBeatSpread = 2'000;  // ms
+constexpr auto kShow = seconds(2);
+constexpr auto kTellAgain = seconds(60);
+constexpr std::size_t kOffsets = 9;
+constexpr std::int64_t kClockWarning = 2'000, kClockBad = 30'000;  // ms
+constexpr std::int64_t kDay = 86'400'000;
+constexpr std::int64_t kMasterRemembered = 30 * kDay;
+
+std::string join(const std::set<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+sql::Result<std::string> cluster_id(sql::Connection& db) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto rows = db.query("SELECT cluster_id FROM tg_cluster WHERE id = 1", {});
+    if (!rows) return rows.error();
+    if (!rows->empty() && !rows->front().text(0).empty()) return rows->front().text(0);
+    const auto fresh = core::random_uuid();
+    auto made = db.execute("INSERT INTO tg_cluster (id, cluster_id, created_at, last_master_at, beat) VALUES (1, ?, " +
+                               sql::server_now_ms(db.dialect()) + ", 0, 0)",
+                           {Param(std::string_view(fresh))});
+    if (!made && made.error().cls != sql::ErrorClass::kDuplicate) return made.error();
+  }
+  return sql::Error{sql::ErrorClass::kOther, 0, "tg_cluster holds no cluster id"};
+}
+
+sql::Result<std::int64_t> remove_old_nodes(sql::Connection& db) {
+  auto nodes = read_nodes(db, false);
+  if (!nodes) return nodes.error();
+  std::int64_t removed = 0;
+  for (const auto& row : nodes->rows) {
+    const auto silent = nodes->now - row.heartbeat_at;
+    auto state = state_of(row, nodes->now);
+    if (state == "left" ? silent < kDay : state != "lost" || silent < 7 * kDay) continue;
+    if (state == "lost" || silent < 30 * kDay) {
+      auto mark = db.query("SELECT MIN(seq) FROM tg_marks WHERE node_id = ?", {Param(std::string_view(row.node_id))});
+      if (!mark) return mark.error();
+      if (mark->front().integer(0) < row.journal_last_seq) continue;  // its charges are still on its disk
+    }
+    auto done = db.execute("DELETE FROM tg_nodes WHERE node_id = ? AND heartbeat_at = ?",
+                           {Param(std::string_view(row.node_id)), Param(row.heartbeat_at)});
+    if (!done) return done.error();
+    removed += done->affected;
+  }
+  return removed;
+}
+
+Registry::Registry(RegistrySettings settings, sql::Pool& pool, Board* board, const core::Clock& clock,
+                   std::function<NodeReport()> report)
+    : settings_(std::move(settings)), pool_(pool), board_(board), clock_(clock), report_(std::move(report)) {}
+
+Registry::~Registry() { stop(); }
+
+std::shared_ptr<const Nodes> Registry::nodes() const {
+  std::lock_guard lock(mutex_);
+  return nodes_;
+}
+
+std::vector<Warning> Registry::warnings() const {
+  std::lock_guard lock(mutex_);
+  return warnings_;
+}
+
+void Registry::prepare() {
+  if (std::exchange(prepared_, true)) return;
+  row_.node_id = settings_.me.node_id;
+  row_.incarnation = settings_.me.incarnation;
+  row_.name = settings_.name.substr(0, 64);
+  row_.role = settings_.master ? "master" : "slave";
+  row_.version = settings_.version.substr(0, 64);
+  row_.schema_min = settings_.schema_min;
+  row_.schema_max = settings_.schema_max;
+  row_.advertise = settings_.advertise.substr(0, 255);
+  row_.region = settings_.region.substr(0, 64);
+  row_.zone = settings_.zone.substr(0, 64);
+  row_.weight = settings_.weight;
+  row_.cluster_id = settings_.cluster_id;
+  row_.tz = settings_.time_zone.substr(0, 64);
+  row_.session_fp = fingerprints(settings_.session_secrets, settings_.cluster_id);
+  row_.crypto_fp = fingerprints(settings_.crypto_secrets, settings_.cluster_id);
+}
+
+// The node's clock against the database's, which stamped the row in the middle of the round trip.
+void Registry::note_clock(std::int64_t server_now, std::int64_t before, std::int64_t after) {
+  offsets_.push_back(server_now - (before + after) / 2);
+  if (offsets_.size() > kOffsets) offsets_.pop_front();
+  std::vector<std::int64_t> sorted(offsets_.begin(), offsets_.end());
+  std::ranges::nth_element(sorted, sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2));
+  offset_ms_ = sorted[sorted.size() / 2];
+}
+
+bool Registry::beat(sql::Connection& db, const std::string& state) {
+  row_.state = state;
+  if (row_.started_at == 0) {
+    auto time = db.query("SELECT " + sql::server_now_ms(db.dialect()), {});
+    if (!time) return false;
+    // What was wanted of the process before went with it.
+    if (auto done = set_desired_state(db, row_.node_id, "", 0); !done) return false;
+    row_.started_at = time->front().integer(0);
+  }
+  return write_heartbeat(db, row_).has_value();
+}
+
+void Registry::step() {
+  prepare();
+  const auto report = report_();
+  std::string state = report.state;
+  if (drained_ && state != "draining") state = "drained";
+  // Sessions, one-time codes and days are wrong on it, requests are not.
+  if (state == "ready" && std::abs(offset_ms_.load()) > kClockBad) state = "degraded";
+  row_.journal_last_seq = report.journal_last_seq;
+  row_.epoch = report.epoch;
+  row_.info = report.info;
+  if (board_) {
+    if (auto id = board_->server_id(); !id.empty()) row_.redis_id = id;
+  }
+  auto lease = pool_.lease();
+  bool written = lease && beat(**lease, state);
+  sql::Result<Nodes> nodes = sql::Error{};
+  if (written) {
+    const auto before = clock_.unix_millis();
+    nodes = read_nodes(**lease, false);
+    if (nodes) note_clock(nodes->now, before, clock_.unix_millis());
+  }
+  if (!written || !nodes) {
+    if (!std::exchange(away_told_, true))
+      core::log::warn("the registry of nodes cannot be written, the database is away");
+    return;
+  }
+  if (std::exchange(away_told_, false)) core::log::info("the registry of nodes is written again");
+  if (const auto* own = nodes->find(settings_.me.node_id)) follow_wishes(*own, nodes->now);
+  decide_lead(**lease, *nodes, state);
+  look(*nodes);
+  std::lock_guard lock(mutex_);
+  nodes_ = std::make_shared<const Nodes>(std::move(*nodes));
+}
+
+void Registry::follow_wishes(const NodeRow& own, std::int64_t now) {
+  const bool wanted = own.desired_state == "drained";
+  if (wanted != drained_.load()) {
+    drained_ = wanted;
+    core::log::info("{}", wanted ? "this node is drained as asked for: it takes no new work until it is resumed"
+                                 : "this node is resumed");
+    if (on_desired_drain) on_desired_drain(wanted);
+    wake();  // so that its row says so
+  }
+  if (own.desired_state == "step-down" && own.desired_until > now && own.desired_until != wish_seen_) {
+    wish_seen_ = own.desired_until;
+    core::log::info("this node gives its leases back, as asked for");
+    if (on_step_down) on_step_down(milliseconds(own.desired_until - now));
+  }
+}
+
+void Registry::decide_lead(sql::Connection& db, const Nodes& nodes, const std::string& state) {
+  const bool on_its_way_out = state == "draining" || drained_;
+  if (settings_.master) {
+    may_lead_ = !on_its_way_out;
+    const std::string now = sql::server_now_ms(db.dialect());
+    if (!on_its_way_out)
+      if (auto done =
+              db.execute("UPDATE tg_cluster SET last_master_at = " + now + ", beat = beat + 1 WHERE id = 1", {});
+          !done)
+        core::log::debug("tg_cluster: {}", done.error().message);
+    return;
+  }
+  bool stands_in = false;
+  const bool master_lives = std::ranges::any_of(
+      nodes.rows, [&](const auto& row) { return row.role == "master" && is_ready(row, nodes.now); });
+  if (settings_.stand_in != StandIn::kOff && !on_its_way_out && !master_lives) {
+    auto rows = db.query("SELECT last_master_at FROM tg_cluster WHERE id = 1", {});
+    if (!rows) return;
+    const auto silent = nodes.now - (rows->empty() ? 0 : rows->front().integer(0));
+    // A cluster that never had a master of ours has one of the compatible product, which shows no heartbeat.
+    stands_in = silent >= settings_.stand_in_after.count() &&
+                (settings_.stand_in == StandIn::kOn || silent <= kMasterRemembered);
+  }
+  if (stands_in != standing_in_.load())
+    core::log::warn("{}", stands_in ? "no master lives: this slave stands in for it and runs the cluster's jobs"
+                                    : "a master lives again: this slave no longer stands in");
+  standing_in_ = stands_in;
+  may_lead_ = stands_in;
+}
+
+void Registry::look(const Nodes& nodes) {
+  std::int64_t ready = 0, live = 0;
+  std::set<std::string> zones, lost, redis_ids;
+  for (const auto& row : nodes.rows) {
+    if (state_of(row, nodes.now) == "lost") lost.insert(row.name);
+    if (!is_live(row, nodes.now)) continue;
+    ++live;
+    ready += is_ready(row, nodes.now) ? 1 : 0;
+    zones.insert(row.tz);
+    if (!row.redis_id.empty()) redis_ids.insert(row.redis_id);
+  }
+  live_nodes_ = std::max<std::int64_t>(live, 1);
+  ready = std::max<std::int64_t>(ready, 1);
+  if (ready_nodes_.exchange(ready) != ready && on_ready_nodes) on_ready_nodes(ready);
+
+  std::vector<Warning> found;
+  bool own_is_odd = false;
+  for (const auto& odd : odd_secrets(nodes)) {
+    own_is_odd = own_is_odd || odd.node_id == settings_.me.node_id;
+    found.push_back({odd.secret == "SESSION_SECRET" ? "session_secret" : "crypto_secret",
+                     fmt::format("{} of node {} ({}) differs from that of the other nodes; set the same on all of them",
+                                 odd.secret, odd.name, odd.node_id.substr(0, 8))});
+  }
+  odd_ = own_is_odd;
+
+  // An id that has just been drawn anew (an emptied Redis) takes a round to reach every row.
+  redis_differs_ = redis_ids.size() > 1 ? redis_differs_ + 1 : 0;
+  split_redis_ = redis_differs_ > 1;
+  if (split_redis_)
+    found.push_back({"split_redis",
+                     "nodes of this database use different Redis servers; give all of them one "
+                     "REDIS_CONN_STRING"});
+  std::set<std::string> strangers;
+  if (board_)
+    for (const auto& entry : board_->read())
+      if (!entry.cluster_id.empty() && entry.cluster_id != settings_.cluster_id) strangers.insert(entry.name);
+  split_database_ = !strangers.empty();
+  if (split_database_)
+    found.push_back({"split_database", "nodes with another database use this Redis: " + join(strangers) +
+                                           "; one Redis serves one cluster, one cluster has one SQL_DSN"});
+  if (zones.size() > 1)
+    found.push_back({"time_zone", "nodes have different time zones (" + join(zones) + "); set one TZ on all of them"});
+  if (!lost.empty())
+    found.push_back(
+        {"node_lost", "no heartbeat from: " + join(lost) + "; start them again, or: tollgate cluster forget NODE"});
+  if (live > 1 && !board_)
+    found.push_back({"no_redis",
+                     "several nodes and no Redis: limits hold per node, changes arrive by polling; set "
+                     "REDIS_CONN_STRING on all of them"});
+  if (auto offset = std::abs(offset_ms_.load()); offset > kClockWarning)
+    found.push_back(
+        {"clock", fmt::format("this node's clock is {} ms off the database's; run a time service", offset_ms_.load())});
+  tell(std::move(found));
+}
+
+void Registry::tell(std::vector<Warning> found) {
+  const auto now = clock_.steady();
+  std::map<std::string, core::SteadyTime> told;
+  for (const auto& warning : found) {
+    auto before = told_.find(warning.text);
+    const bool again = before == told_.end() || now - before->second >= kTellAgain;
+    if (again) {
+      if (warning.code.ends_with("_secret") || warning.code.starts_with("split"))
+        core::log::error("cluster: {}", warning.text);
+      else
+        core::log::warn("cluster: {}", warning.text);
+    }
+    told[warning.text] = again ? now : before->second;
+  }
+  told_ = std::move(told);
+  std::lock_guard lock(mutex_);
+  warnings_ = std::move(found);
+}
+
+void Registry::show() {
+  if (!board_) return;
+  prepare();
+  board_->show(
+      {row_.node_id, row_.name, row_.cluster_id, row_.state.empty() ? "starting" : row_.state, row_.incarnation});
+}
+
+void Registry::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Registry::wake() {
+  {
+    std::lock_guard lock(thread_mutex_);
+    due_ = true;
+  }
+  wake_.notify_all();
+}
+
+void Registry::run() {
+  auto next = clock_.steady();
+  for (;;) {
+    const auto now = clock_.steady();
+    if (now >= next) {
+      step();
+      next = now + kShortestBeat + milliseconds(static_cast<std::int64_t>(random_.below(kBeatSpread + 1)));
+    }
+    show();
+    std::unique_lock lock(thread_mutex_);
+    wake_.wait_for(lock, std::min<core::SteadyTime::duration>(kShow, next - clock_.steady()),
+                   [this] { return stopping_ || due_; });
+    if (stopping_) return;
+    if (std::exchange(due_, false)) next = clock_.steady();
+  }
+}
+
+void Registry::stop() {
+  {
+    std::lock_guard lock(thread_mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  const auto report = report_();
+  row_.journal_last_seq = report.journal_last_seq;
+  row_.epoch = report.epoch;
+  if (auto lease = pool_.lease(); lease && !beat(**lease, "left"))
+    core::log::warn("the registry still shows this node: the database is away");
+  if (board_) board_->take_off(row_.node_id);
+}
+
+}  // namespace tollgate::cluster

@@ -1,0 +1,34 @@
+#include "cluster/signals.h"
+
+#include <algorithm>
+
+namespace tollgate::cluster {
+
+LocalSignals::~LocalSignals() {
+  std::lock_guard lock(hub_.mutex);
+  std::erase(hub_.members, this);
+}
+
+void LocalSignals::publish(std::string message) {
+  std::lock_guard lock(hub_.mutex);
+  if (!healthy_) return;
+  for (auto* member : hub_.members)
+    if (member->healthy_) member->on_message_(message);
+}
+
+void LocalSignals::subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) {
+  std::lock_guard lock(hub_.mutex);
+  on_message_ = std::move(on_message);
+  on_gap_ = std::move(on_gap);
+  hub_.members.push_back(this);
+}
+
+void LocalSignals::set_healthy(bool healthy) {
+  {
+    std::lock_guard lock(hub_.mutex);
+    healthy_ = healthy;
+  }
+  if (healthy && on_gap_) on_gap_();
+}
+
+}  // namespace tollgate::cluster

@@ -1,0 +1,55 @@
+// Messages between nodes that may be lost: they make others look sooner, they never carry what is true.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tollgate::cluster {
+
+// Thread-safe.
+class Signals {
+ public:
+  virtual ~Signals() = default;
+  // Whether messages of others arrive here at present.
+  virtual bool healthy() const = 0;
+  // Returns at once; a message that cannot be sent is dropped.
+  virtual void publish(std::string message) = 0;
+  // `on_message` for each one of others or of this node, `on_gap` after some may have been missed. Both on a thread of
+  // the implementation; they wait for nothing. Once, before anything is published.
+  virtual void subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) = 0;
+};
+
+// Without Redis: nothing arrives, nodes look by themselves.
+class NoSignals final : public Signals {
+ public:
+  bool healthy() const override { return false; }
+  void publish(std::string) override {}
+  void subscribe(std::function<void(std::string_view)>, std::function<void()>) override {}
+};
+
+// Between the parts of one process, for tests: messages arrive within publish().
+class LocalSignals final : public Signals {
+ public:
+  struct Hub {
+    std::mutex mutex;
+    std::vector<LocalSignals*> members;
+  };
+  explicit LocalSignals(Hub& hub) : hub_(hub) {}
+  ~LocalSignals() override;
+  bool healthy() const override { return healthy_; }
+  void publish(std::string message) override;
+  void subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) override;
+  void set_healthy(bool healthy);  // false: cut off from the others
+
+ private:
+  Hub& hub_;
+  bool healthy_ = true;
+  std::function<void(std::string_view)> on_message_;
+  std::function<void()> on_gap_;
+};
+
+}  // namespace tollgate::cluster

@@ -1,0 +1,20 @@
+// The database's own clock, for rows that nodes with different clocks compare.
+#pragma once
+#include <string>
+
+#include "sql/connection.h"
+
+namespace tollgate::sql {
+
+// A SQL expression: milliseconds since 1970 by the server's clock, moving also within a transaction. On SQLite it is
+// the machine's.
+inline std::string server_now_ms(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::kMysql: return "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)";
+    case Dialect::kPostgres: return "CAST(extract(epoch from clock_timestamp()) * 1000 AS bigint)";
+    case Dialect::kSqlite: break;
+  }
+  return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+}
+
+}  // namespace tollgate::sql

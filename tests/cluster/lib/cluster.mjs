@@ -1,0 +1,153 @@
+// Several gateways over one database and one Redis, behind nginx: each on a loopback address of its own and all on port
+// 3000, as on servers of their own.
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Account, eventually, rootName, rootPassword, startGateway, startMock } from "../../e2e/lib/gateway.mjs";
+import { startServer } from "../../e2e/lib/databases.mjs";
+import { Program, freePort, removeDir, tempDir } from "../../e2e/lib/process.mjs";
+import { talk } from "../../e2e/lib/raw_http.mjs";
+import { startRedis } from "../../e2e/lib/redis.mjs";
+import { text } from "./guide.mjs";
+
+/** A loopback network that no other test has: `address(1)` is its first host. */
+export function network() {
+  const [a, b] = [64 + (randomBytes(1)[0] % 128), 1 + (randomBytes(1)[0] % 250)];
+  return (host) => `127.${a}.${b}.${host}`;
+}
+
+/** nginx with a file of the deployment guide, or another; `lines` go into the http block before it. */
+export async function startFront(config, { lines = "" } = {}) {
+  const dir = tempDir("front");
+  const port = /listen (?:[\d.]+:)?(\d+)/.exec(config)[1];
+  const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);
+  writeFileSync(
+    join(dir, "nginx.conf"),
+    `daemon off;
+pid ${dir}/nginx.pid;
+error_log ${dir}/error.log error;
+worker_processes 1;
+${process.getuid() === 0 ? "user root;" : ""}
+events { worker_connections 4000; }
+http {
+  ${temp.join(" ")}
+  access_log off;
+  ${lines}
+${config}
+}
+`,
+  );
+  const nginx = new Program("nginx", ["-p", dir, "-e", join(dir, "error.log"), "-c", join(dir, "nginx.conf")]);
+  await nginx.until(
+    () =>
+      talk(Number(port), "GET /livez HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").then(
+        ({ answers }) => answers.length > 0,
+        () => false,
+      ),
+    "nginx",
+  );
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port: Number(port),
+    reload: () => nginx.child.kill("SIGHUP"),
+    async stop() {
+      await nginx.stop("SIGTERM", 5000);
+      removeDir(dir);
+    },
+  };
+}
+
+/** The guide's nginx block with the addresses of `nodes` (master first) and a free port. */
+export async function guideConfig(nodes) {
+  const port = await freePort();
+  return text("nginx.conf")
+    .replace("listen 80;", `listen 127.0.0.1:${port};`)
+    .replace("master-node-ip", nodes[0].host)
+    .replace("slave-node1-ip", nodes[1].host)
+    .replace("slave-node2-ip", nodes[2].host);
+}
+
+export class Cluster {
+  /**
+   * `slaves` beside one master; `sql`: "mysql" or "postgres"; `env` for every node; `front`: the guide's nginx block.
+   * `setup`: an administrator, a channel to the stand-in provider, and a key.
+   */
+  static async start({ slaves = 2, sql = "mysql", redis = true, env = {}, front = false, setup = true, workers = 1 } = {}) {
+    const self = new Cluster();
+    Object.assign(self, { nodes: [], address: network(), workers, parts: [] });
+    try {
+      self.server = await startServer(sql);
+      self.database = await self.server.database();
+      if (redis) self.redis = await startRedis({ password: "password-of-redis-cnry" });
+      self.mock = await startMock({ keep: 0 });
+      self.env = {
+        SQL_DSN: self.database.dsn,
+        SESSION_SECRET: "a session secret of one cluster",
+        CRYPTO_SECRET: "a crypto secret of one cluster",
+        ...(redis ? { REDIS_CONN_STRING: self.redis.url } : {}),
+        ...env,
+      };
+      await self.add();
+      await Promise.all(Array.from({ length: slaves }, () => self.add({ NODE_TYPE: "slave" })));
+      if (front) self.front = await startFront(await guideConfig(self.nodes));
+      if (setup) {
+        self.admin = await Account.setup(self.nodes[0].url);
+        await self.admin.channel({ base_url: self.mock.url, models: "gpt-4o-mini" });
+        self.key = (await self.admin.token({ name: "cluster" })).key;
+      }
+    } catch (error) {
+      await self.stop().catch(() => {});
+      throw error;
+    }
+    return self;
+  }
+
+  /** One more node; `master` first, then node2, node3 … */
+  async add(env = {}) {
+    const index = this.nodes.length;
+    const node = { index, name: index === 0 ? "master" : `node${index + 1}`, host: this.address(index + 1), env };
+    this.nodes.push(node);
+    node.dir = tempDir(node.name);
+    await this.restart(node);
+    return node;
+  }
+
+  /** Starts a node that is not running, on its data and its address. */
+  async restart(node, env = {}) {
+    const gateway = await startGateway({
+      dir: node.dir,
+      host: node.host,
+      port: 3000,
+      workers: this.workers,
+      env: { TOLLGATE_NODE_NAME: node.name, ...this.env, ...node.env, ...env },
+    });
+    return Object.assign(node, gateway, { host: node.host, env: node.env });
+  }
+
+  get master() {
+    return this.nodes[0];
+  }
+  get slaves() {
+    return this.nodes.slice(1);
+  }
+
+  login(node = this.master) {
+    return Account.login(node.url, rootName, rootPassword);
+  }
+
+  /** Waits until every node has loaded what was saved last: each lists the channels that the master lists. */
+  async seenByAll(check, what, ms = 10_000) {
+    for (const node of this.nodes) await eventually(() => check(node), `${node.name}: ${what}`, ms);
+  }
+
+  async stop() {
+    const ended = await Promise.allSettled(this.nodes.map((node) => node.stop?.()));
+    await this.front?.stop();
+    await this.mock?.stop();
+    await this.redis?.stop();
+    await this.server?.stop();
+    for (const node of this.nodes) removeDir(node.dir);
+    const failed = ended.find(({ status }) => status === "rejected");
+    if (failed) throw failed.reason;
+  }
+}
