@@ -159,11 +159,14 @@ Response update_channel(Context& c) {
   alone.key = is_masked_key(input.key) ? "" : input.key;
   if (std::string fault = check_channel(alone, false); !fault.empty()) return fail(fault);
 
-  auto channel = must(model::find_channel(c.db, core::ChannelId{input.id}));
+  std::string fault;
+  auto channel = must(model::edit_channel(c.db, core::ChannelId{input.id}, [&](model::Channel& row) {
+    apply_channel_fields(row, *fields);
+    fault = take_key(row, input);
+    return fault.empty();
+  }));
+  if (!fault.empty()) return fail(fault);
   if (!channel) return not_found();
-  apply_channel_fields(*channel, *fields);
-  if (std::string fault = take_key(*channel, input); !fault.empty()) return fail(fault);
-  must(model::update_channel(c.db, *channel));
   changed(c);
 
   channel = must(model::find_channel(c.db, core::ChannelId{input.id}));

@@ -30,7 +30,9 @@ namespace json = boost::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kHousekeeping = seconds(60);
+constexpr auto kReaping = seconds(60);
+// What a node holds of users and keys: shorter where it would not hear of their changes.
+constexpr auto kLife = seconds(5), kDeafLife = seconds(1);
 
 bool is_master(const core::Config& config) { return config.text("NODE_TYPE") == "master"; }
 
@@ -41,7 +43,7 @@ bool asked_to_stop() {
 }
 
 std::string node_name(const core::Config& config) {
-  for (const char* variable : {"TOLLGATE_NODE_NAME", "NODE_NAME", "HOSTNAME"})
+  for (const char* variable : {"TOLLGATE_NODE_NAME", "HOSTNAME"})
     if (!config.text(variable).empty()) return config.text(variable);
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
@@ -358,17 +360,29 @@ void ClusterNode::start() {
   leases_->start();
   feed_->publish("node", {});
   housekeeping_ = std::thread([this] {
+    auto reap_at = clock_.steady() + kReaping;
+    bool deaf = false;
     std::unique_lock lock(mutex_);
-    while (!wake_.wait_for(lock, kHousekeeping, [this] { return stopping_; })) {
+    while (!wake_.wait_for(lock, seconds(1), [this] { return stopping_; })) {
       lock.unlock();
-      if (may_run("registry"))
-        if (auto lease = pool_.lease()) {
-          auto removed = cluster::remove_old_nodes(**lease);
-          if (removed && *removed > 0) core::log::info("{} old nodes are taken out of the registry", *removed);
-        }
+      const bool now_deaf = registry_->live_nodes() > 1 && !feed_->signals_healthy();
+      if (deaf != now_deaf) relay_->set_identity_life(now_deaf ? kDeafLife : kLife);
+      deaf = now_deaf;
+      if (clock_.steady() >= reap_at) {
+        reap_at = clock_.steady() + kReaping;
+        reap();
+      }
       lock.lock();
     }
   });
+}
+
+void ClusterNode::reap() {
+  if (!may_run("registry")) return;
+  auto lease = pool_.lease();
+  if (!lease) return;
+  auto removed = cluster::remove_old_nodes(**lease);
+  if (removed && *removed > 0) core::log::info("{} old nodes are taken out of the registry", *removed);
 }
 
 void ClusterNode::begin_drain() {

@@ -2,10 +2,13 @@
 // step with the others while it runs.
 #pragma once
 #include <boost/json/object.hpp>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "api/api.h"
@@ -83,6 +86,7 @@ class ClusterNode {
  private:
   cluster::NodeReport report();
   boost::json::object info();
+  void reap();
 
   const core::Config& config_;
   Hooks hooks_;

@@ -1,6 +1,8 @@
 #include "app/command_line.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "core/log.h"
 
@@ -13,6 +15,7 @@ std::string_view usage() {
          "  serve         run the gateway (default)\n"
          "  config        print the effective configuration; --check only validates it\n"
          "  cluster       nodes | leases | drain NODE | resume NODE | forget NODE | rotate-secret --check\n"
+         "  secret        print a random secret; --env prints the two lines that all nodes share\n"
          "  healthcheck   ask the running gateway on this host whether it lives\n"
          "  version       print the version\n"
          "\n"
@@ -43,6 +46,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         (name == "check" ? line.check : line.json) = true;
         continue;
       }
+      if (name == "env") {
+        line.as_env = true;
+        continue;
+      }
       std::string value;
       if (equals != std::string_view::npos) {
         value = text.substr(equals + 1);
@@ -68,8 +75,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   };
   if (!parse_flags() || i >= arguments.size()) return line;
   const auto& command = arguments[i++];
-  if (command != "serve" && command != "config" && command != "healthcheck" && command != "version" &&
-      command != "cluster" && command != "help") {
+  constexpr std::string_view kCommands[] = {"serve", "config", "secret", "cluster", "healthcheck", "version", "help"};
+  if (std::find(std::begin(kCommands), std::end(kCommands), command) == std::end(kCommands)) {
     line.error = "unknown command: " + command;
     return line;
   }

@@ -21,11 +21,12 @@ enum ExitCode : int {
 };
 
 struct CommandLine {
-  std::string command = "serve";                          // serve, config, healthcheck, version, help
+  std::string command = "serve";                          // serve, config, secret, healthcheck, version, help
   std::map<std::string, std::string, std::less<>> flags;  // variable name → value
   std::string env_file = ".env";
   bool env_file_given = false;
   bool check = false;
+  bool as_env = false;            // secret --env
   bool json = false;              // of subcommands: print JSON
   std::vector<std::string> rest;  // words after a subcommand
   std::string error;              // not empty: exit 2 with usage

@@ -17,6 +17,7 @@
 #include "app/cluster_command.h"
 #include "app/cluster_node.h"
 #include "app/command_line.h"
+#include "app/configuration_report.h"
 #include "app/metrics.h"
 #include "app/monitoring.h"
 #include "app/node_components.h"
@@ -39,17 +40,6 @@ using std::chrono::steady_clock;
 
 std::string reported_version(const core::Config& config) {
   return config.is_set("VERSION") ? config.text("VERSION") : std::string(kVersion);
-}
-
-// 0, or the code to exit with after the errors were printed.
-int report_configuration(const core::ConfigReport& report) {
-  for (const auto& warning : report.warnings) std::fprintf(stderr, "WARN %s\n", warning.c_str());
-  for (const auto& error : report.errors) std::fprintf(stderr, "ERROR %s\n", error.c_str());
-  if (report.errors.empty()) return kOk;
-  auto count = report.errors.size();
-  return fatal(kConfiguration, "configuration",
-               fmt::format("{} variable{} cannot be used", count, count == 1 ? "" : "s"),
-               "mend what the lines above name");
 }
 
 int healthcheck(const core::Config& config) {
@@ -511,6 +501,7 @@ int run(const std::vector<std::string>& arguments) {
   }
   if (line.command == "help") return std::printf("%s", std::string(usage()).c_str()), kOk;
   if (line.command == "version") return std::printf("%s\n", std::string(kVersion).c_str()), kOk;
+  if (line.command == "secret") return print_secret(line.as_env), kOk;
 
   ::umask(077);
   auto sources = core::ConfigSources::of_process();
@@ -519,7 +510,11 @@ int run(const std::vector<std::string>& arguments) {
   sources.env_file_required = line.env_file_given;
   core::ConfigReport report;
   auto config = core::Config::load(sources, report);
-  if (int code = report_configuration(report); code != kOk) return code;
+  apply_time_zone(config, report);
+  if (int code = report_configuration(report); code != kOk) {
+    if (line.command == "serve" && !line.check) delay_exit(config);
+    return code;
+  }
   if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);

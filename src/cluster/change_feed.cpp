@@ -71,7 +71,6 @@ ChangeFeed::ChangeFeed(FeedSettings settings, sql::Pool& pool, Signals& signals,
     answer_question();
     wake();
   });
-  on("ping", [](const json::object&) {});
 }
 
 ChangeFeed::~ChangeFeed() { stop(); }
@@ -92,11 +91,6 @@ void ChangeFeed::receive(std::string_view text) {
   auto value = json::parse(json::string_view(text.data(), text.size()), bad);
   if (bad || !value.is_object()) return;
   const auto& message = value.get_object();
-  {
-    // Whoever hears something need not ask whether anybody speaks.
-    std::lock_guard lock(mutex_);
-    next_ping_ = clock_.steady() + milliseconds(3'000 + static_cast<std::int64_t>(random_.below(4'000)));
-  }
   // Another cluster on the same server by mistake, or ourselves.
   if (text_of(message, "c") != settings_.cluster_id || text_of(message, "n") == settings_.node_id) return;
   auto handler = handlers_.find(text_of(message, "t"));
@@ -290,7 +284,7 @@ void ChangeFeed::poll(bool everything) {
 
 milliseconds ChangeFeed::step() {
   const auto now = clock_.steady();
-  bool full = false, look = false, reload = false, ping = false, gap = false;
+  bool full = false, look = false, reload = false, gap = false;
   const bool healthy = signals_.healthy();
   {
     std::lock_guard lock(mutex_);
@@ -305,10 +299,6 @@ milliseconds ChangeFeed::step() {
       reload = true;
       reload_at_.reset();
     }
-    if (now >= next_ping_) {
-      ping = healthy;
-      next_ping_ = now + milliseconds(3'000 + static_cast<std::int64_t>(random_.below(4'000)));
-    }
   }
   if (gap && callbacks_.everyone) callbacks_.everyone();
   if (full) {
@@ -316,10 +306,9 @@ milliseconds ChangeFeed::step() {
   } else if (look || reload) {
     poll(false);
   }
-  if (ping) publish("ping", {});
 
   std::lock_guard lock(mutex_);
-  auto next = std::min({next_full_, next_ping_, next_poll_ > now ? next_poll_ : now + kFastPoll});
+  auto next = std::min(next_full_, next_poll_ > now ? next_poll_ : now + kFastPoll);
   if (reload_at_) next = std::min(next, std::max(*reload_at_, last_reload_ + kReloadPause));
   return std::max(milliseconds(1), duration_cast<milliseconds>(next - clock_.steady()));
 }
@@ -338,7 +327,6 @@ void ChangeFeed::start() {
     const auto now = clock_.steady();
     next_full_ = now + settings_.period * (90 + static_cast<std::int64_t>(random_.below(10))) / 100;
     next_poll_ = now + kFastPoll;
-    next_ping_ = now + seconds(1);
   }
   signals_.subscribe([this](std::string_view message) { receive(message); },
                      [this] {

@@ -115,7 +115,7 @@ class ChangeFeed {
   mutable std::mutex mutex_;
   Versions applied_;
   std::atomic<std::int64_t> epoch_{0};
-  core::SteadyTime next_full_{}, next_poll_{}, next_ping_{}, last_reload_{};
+  core::SteadyTime next_full_{}, next_poll_{}, last_reload_{};
   std::optional<core::SteadyTime> reload_at_;    // a signal asked for it
   std::optional<core::SteadyTime> last_change_;  // made or seen
   std::optional<core::SteadyTime> mixed_since_;

@@ -61,7 +61,7 @@ sql::Result<bool> drop_copied_identity(const std::string& directory, const std::
         first_beat = row->heartbeat_at;
         core::log::info("node {} was alive at {} a moment ago: watching whether it still is", id, row->advertise);
       }
-      if (row->heartbeat_at != first_beat) {
+      if (row->heartbeat_at > first_beat) {
         core::log::warn(
             "node {} lives at {}: this data directory is a copy of its own; the copied journal is set "
             "aside and this node takes a new id",
@@ -69,7 +69,7 @@ sql::Result<bool> drop_copied_identity(const std::string& directory, const std::
         set_aside(directory);
         return true;
       }
-      if (nodes->now - first_beat > kWatchMs) return false;
+      if (nodes->now - row->heartbeat_at > kWatchMs) return false;
     }
     if (!wait()) return false;
   }

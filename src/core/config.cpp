@@ -1,6 +1,7 @@
 #include "core/config.h"
 
 #include "core/ascii.h"
+#include "core/config_checks.h"
 
 #include <openssl/sha.h>
 
@@ -17,7 +18,7 @@ namespace {
 
 const Variable* find_variable(std::string_view name) {
   for (const auto& variable : variables())
-    if (variable.name == name) return &variable;
+    if (variable.name == name || (!variable.also.empty() && variable.also == name)) return &variable;
   return nullptr;
 }
 
@@ -47,31 +48,60 @@ std::string forgive(const Variable& variable, std::string_view raw, std::vector<
   return std::string(value);
 }
 
-// Empty when the value is good, else what is wrong with it.
-std::string check(const Variable& variable, const std::string& value) {
+// The choice that a value is in whatever case, or nullopt.
+std::optional<std::string> choice_of(std::string_view choices, std::string_view value) {
+  while (!choices.empty()) {
+    auto bar = choices.find('|');
+    auto choice = choices.substr(0, bar);
+    if (ascii_lower(choice) == ascii_lower(value)) return std::string(choice);
+    choices = bar == std::string_view::npos ? std::string_view() : choices.substr(bar + 1);
+  }
+  return std::nullopt;
+}
+
+std::string for_example(const Variable& variable) {
+  return variable.fallback.empty()
+             ? std::string()
+             : ", for example " + std::string(variable.name) + "=" + std::string(variable.fallback);
+}
+
+// Empty when the value is good, else what is wrong with it and what to do. A choice is brought into the table's case.
+std::string check(const Variable& variable, std::string& value) {
+  std::string wrong;
   switch (variable.type) {
     case VariableType::kInt: {
       auto number = parse_integer(value);
-      if (!number) return "is not a whole number";
-      if ((variable.min != 0 || variable.max != 0) && (*number < variable.min || *number > variable.max))
-        return "must be between " + std::to_string(variable.min) + " and " + std::to_string(variable.max);
-      return {};
+      const bool bounded = variable.min != 0 || variable.max != 0;
+      auto range = "a number between " + std::to_string(variable.min) + " and " + std::to_string(variable.max);
+      if (!number)
+        wrong = "is not a whole number; set " + (bounded ? range : "one");
+      else if (bounded && (*number < variable.min || *number > variable.max))
+        wrong = "is out of range; set " + range;
+      break;
     }
-    case VariableType::kBool: return parse_bool(value) ? std::string() : "is not a boolean (true or false)";
+    case VariableType::kBool:
+      if (!parse_bool(value)) wrong = "is not a boolean; set true or false";
+      break;
     case VariableType::kDuration:
-      return parse_duration(value) ? std::string() : "is not a duration (250ms, 5s, 2m, 1h, or seconds)";
-    case VariableType::kBounds: return parse_bounds(value) ? std::string() : "is not a time and a size (60s,16MB)";
-    case VariableType::kChoice: {
-      std::string_view rest = variable.choices;
-      while (!rest.empty()) {
-        auto bar = rest.find('|');
-        if (rest.substr(0, bar) == value) return {};
-        rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
-      }
-      return "must be one of " + std::string(variable.choices);
-    }
-    default: return {};
+      if (auto word = choice_of(variable.choices, value))
+        value = *word;
+      else if (!parse_duration(value))
+        wrong = "is not a duration; set a number with ms, s, m or h" +
+                (variable.choices.empty() ? std::string() : ", or one of " + std::string(variable.choices));
+      break;
+    case VariableType::kBounds:
+      if (!parse_bounds(value)) wrong = "is not a time and a size; set both";
+      break;
+    case VariableType::kChoice:
+      if (auto choice = choice_of(variable.choices, value))
+        value = *choice;
+      else
+        wrong = "is not known; set one of " + std::string(variable.choices);
+      break;
+    default: break;
   }
+  if (!wrong.empty()) return wrong + for_example(variable);
+  return variable.check ? variable.check(value) : std::string();
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -90,7 +120,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 void warn_unknown(std::string_view name, std::vector<std::string>& warnings) {
-  if (find_variable(name)) return;
+  if (find_variable(name) || ascii_lower(name) == "ftp_proxy") return;  // near to http_proxy, and meant for others
   std::string_view stem = name;
   if (stem.ends_with("_FILE")) {
     stem.remove_suffix(5);
@@ -107,8 +137,9 @@ void warn_unknown(std::string_view name, std::vector<std::string>& warnings) {
     }
   }
   if (!nearest.empty()) {
-    warnings.push_back(std::string(name) + ": unknown variable; is " + std::string(nearest) + " meant?");
-  } else if (name.starts_with("TOLLGATE_") && name != "TOLLGATE_ENV_FILE") {
+    warnings.push_back(std::string(name) + ": unknown variable, without effect; is " + std::string(nearest) +
+                       " meant?");
+  } else if (name.starts_with("TOLLGATE_")) {
     warnings.push_back(std::string(name) + ": unknown variable, without effect");
   }
 }
@@ -207,19 +238,22 @@ ConfigSources ConfigSources::of_process() {
 }
 
 Config Config::load(const ConfigSources& sources, ConfigReport& report) {
-  EnvFile env_file;
-  if (auto text = sources.read_file ? sources.read_file(sources.env_file) : std::nullopt) {
-    env_file = parse_env_file(*text, sources.environment);
-    if (!env_file.error.empty()) report.errors.push_back(sources.env_file + ": " + env_file.error);
-  } else if (sources.env_file_required) {
-    report.errors.push_back(sources.env_file + ": cannot be read");
-  }
-
-  Config config;
   auto from = [](const auto& map, std::string_view name) -> const std::string* {
     auto found = map.find(name);
     return found == map.end() || found->second.empty() ? nullptr : &found->second;
   };
+  EnvFile env_file;
+  const auto* named = sources.env_file_required ? nullptr : from(sources.environment, "TOLLGATE_ENV_FILE");
+  const auto& path_of_file = named ? *named : sources.env_file;
+  if (auto text = sources.read_file ? sources.read_file(path_of_file) : std::nullopt) {
+    env_file = parse_env_file(*text, sources.environment);
+    if (!env_file.error.empty())
+      report.errors.push_back(path_of_file + ": " + env_file.error + "; mend the line, or put # before it");
+  } else if (sources.env_file_required || named) {
+    report.errors.push_back("TOLLGATE_ENV_FILE: " + path_of_file + " cannot be read; name a file that is there");
+  }
+
+  Config config;
   struct Bad {
     const Variable* variable;
     std::string text;
@@ -233,6 +267,7 @@ Config Config::load(const ConfigSources& sources, ConfigReport& report) {
     // PORT is the one variable that beats its flag, as in the compatible product.
     const std::string* flag = from(sources.flags, variable.name);
     const std::string* environment = from(sources.environment, variable.name);
+    if (!environment && !variable.also.empty()) environment = from(sources.environment, variable.also);
     if (flag && !(variable.name == "PORT" && environment)) {
       raw = flag;
       entry.origin = "flag";
@@ -241,22 +276,27 @@ Config Config::load(const ConfigSources& sources, ConfigReport& report) {
       entry.origin = "environment";
     }
     if (variable.secret) {
-      if (const auto* path = from(sources.environment, file_name)) {
+      const auto* path = from(sources.environment, file_name);
+      if (!path && !environment) path = from(env_file.values, file_name);
+      if (path) {
         if (environment) {
-          report.errors.push_back(std::string(variable.name) + " and " + file_name + " are both set");
+          report.errors.push_back(file_name + ": is set together with " + std::string(variable.name) +
+                                  "; unset one of them");
         } else if (auto text = sources.read_file ? sources.read_file(*path) : std::nullopt) {
           file_value = *text;
           if (file_value.ends_with('\n')) file_value.pop_back();
           raw = &file_value;
           entry.origin = "file";
         } else {
-          report.errors.push_back(file_name + ": " + *path + " cannot be read");
+          report.errors.push_back(file_name + ": " + *path + " cannot be read; name a file that this user may read");
         }
       }
     }
     // A variable that is set, even to the empty text, is not overridden by the .env file.
     if (!raw && !sources.environment.contains(variable.name)) {
-      if (const auto* value = from(env_file.values, variable.name)) {
+      const auto* value = from(env_file.values, variable.name);
+      if (!value && !variable.also.empty()) value = from(env_file.values, variable.also);
+      if (value) {
         raw = value;
         entry.origin = ".env";
       }
@@ -269,13 +309,13 @@ Config Config::load(const ConfigSources& sources, ConfigReport& report) {
       } else if (wrong.empty()) {
         entry.value = std::move(value);
       } else {
-        bad.push_back({&variable, std::string(variable.name) + " " + wrong +
-                                      (variable.secret ? std::string() : " (it is '" + value + "')")});
+        bad.push_back({&variable, std::string(variable.name) + ": " +
+                                      (variable.secret ? "the value " : "\"" + value + "\" ") + wrong});
         entry.origin = "default";
       }
     }
     if (entry.origin != "default" && variable.support == Support::kNotYet)
-      report.errors.push_back(std::string(variable.name) + " is set, but this build has no support for it yet (" +
+      report.errors.push_back(std::string(variable.name) + ": this build has no support for it yet (" +
                               std::string(variable.meaning) + "); unset it to start");
     config.entries_.emplace(variable.name, std::move(entry));
   }
@@ -293,19 +333,18 @@ Config Config::load(const ConfigSources& sources, ConfigReport& report) {
   for (const auto& [name, value] : sources.environment) warn_unknown(name, report.warnings);
   for (const auto& [name, value] : env_file.values) warn_unknown(name, report.warnings);
 
-  const auto& secret = config.text("SESSION_SECRET");
-  if (secret == "random_string") {
-    report.errors.emplace_back("SESSION_SECRET is the example value random_string; set a long random text");
-  } else if (!secret.empty() && (secret.size() < 16 || secret == "your_session_secret" || secret == "changeme")) {
-    std::string text = "SESSION_SECRET is an example value or shorter than 16 bytes: anybody can forge a log-in";
-    (strict ? report.errors : report.warnings).push_back(text);
+  for (std::string_view name : {"SESSION_SECRET", "CRYPTO_SECRET"}) {
+    const auto& secret = config.text(name);
+    auto weakness = secret.empty() ? std::string() : weakness_of_secret(secret);
+    if (weakness.empty()) continue;
+    const bool refused = strict || (secret == "random_string" && name == "SESSION_SECRET");
+    (refused ? report.errors : report.warnings)
+        .push_back(std::string(name) + ": the value " + weakness +
+                   ", which others can guess; 'tollgate secret --env' " + "makes good ones, the same on all nodes");
   }
   const auto& dsn = config.text("SQL_DSN");
   if (!dsn.empty() && !dsn.starts_with("local"))
-    report.errors.emplace_back("SQL_DSN names a database server, but this build speaks SQLite only; unset it to start");
-  const auto& admin = config.text("TOLLGATE_ADMIN_TOKEN");
-  if (!admin.empty() && admin.size() < 16)
-    report.errors.emplace_back("TOLLGATE_ADMIN_TOKEN must have at least 16 characters");
+    report.errors.emplace_back("SQL_DSN: this build speaks SQLite only; unset it to start");
   return config;
 }
 
@@ -331,7 +370,7 @@ bool Config::boolean(std::string_view name) const {
 
 std::chrono::milliseconds Config::duration(std::string_view name) const {
   const auto& value = entry(name).value;
-  return value.empty() ? std::chrono::milliseconds(0) : parse_duration(value).value();
+  return parse_duration(value).value_or(std::chrono::milliseconds(0));
 }
 
 Bounds Config::bounds(std::string_view name) const {

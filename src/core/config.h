@@ -37,15 +37,17 @@ struct Variable {
   bool secret = false;
   Support support = Support::kYes;
   std::int64_t min = 0, max = 0;  // kInt: inclusive, both 0 = unbounded
-  std::string_view choices = {};  // kChoice: separated by '|'
+  std::string_view choices = {};  // kChoice, any case; kDuration: words that it may be instead. Separated by '|'
   std::string_view meaning = {};  // one line for people
+  std::string_view also = {};     // another name, which counts where this one is not set
+  std::string (*check)(std::string_view value) = nullptr;  // beyond the type: config_checks.h
 };
 
 std::span<const Variable> variables();
 
 // What Config::load found wrong or odd.
 struct ConfigReport {
-  std::vector<std::string> errors;    // each one is a reason not to start
+  std::vector<std::string> errors;    // each one is a reason not to start: "NAME: what is wrong; what to do"
   std::vector<std::string> warnings;  // each names its variable
 };
 
@@ -71,7 +73,7 @@ class Config {
   const std::string& text(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
   bool boolean(std::string_view name) const;
-  std::chrono::milliseconds duration(std::string_view name) const;
+  std::chrono::milliseconds duration(std::string_view name) const;  // 0 for a word of its choices
   Bounds bounds(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;  // by ',' ; trimmed, empty items dropped
 

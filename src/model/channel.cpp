@@ -208,6 +208,16 @@ sql::Result<std::optional<Channel>> find_channel(sql::Connection& db, core::Chan
   return std::optional<Channel>(std::move(channels->front()));
 }
 
+sql::Result<std::optional<Channel>> lock_channel(sql::Connection& db, core::ChannelId id) {
+  // SQLite's transactions exclude each other from their begin on.
+  if (db.dialect() == sql::Dialect::kSqlite) return find_channel(db, id);
+  Param params[] = {Param(id.value)};
+  auto channels = select(db, " WHERE id = ? FOR UPDATE", params);
+  if (!channels) return channels.error();
+  if (channels->empty()) return std::optional<Channel>();
+  return std::optional<Channel>(std::move(channels->front()));
+}
+
 sql::Result<std::vector<Channel>> all_channels(sql::Connection& db) { return select(db, " ORDER BY id", {}); }
 
 sql::Result<std::int64_t> count_channels(sql::Connection& db, const ChannelFilter& filter) {
@@ -259,20 +269,38 @@ sql::Result<core::ChannelId> create_channel(sql::Connection& db, const Channel& 
   });
 }
 
+namespace {
+
+sql::Result<void> write_channel(sql::Connection& db, const Channel& channel) {
+  std::string assignments;
+  std::vector<Param> params;
+  for (auto& [name, value] : editable(channel)) {
+    if (!assignments.empty()) assignments += ", ";
+    assignments += select_list(db, name) + " = ?";
+    params.push_back(value);
+  }
+  params.emplace_back(channel.id.value);
+  auto done = db.execute("UPDATE channels SET " + assignments + " WHERE id = ?", params);
+  if (!done) return done.error();
+  return write_abilities(db, channel);
+}
+
+}  // namespace
+
 sql::Result<void> update_channel(sql::Connection& db, const Channel& channel) {
-  return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<void> {
-    std::string assignments;
-    std::vector<Param> params;
-    for (auto& [name, value] : editable(channel)) {
-      if (!assignments.empty()) assignments += ", ";
-      assignments += select_list(db, name) + " = ?";
-      params.push_back(value);
-    }
-    params.emplace_back(channel.id.value);
-    auto done = db.execute("UPDATE channels SET " + assignments + " WHERE id = ?", params);
-    if (!done) return done.error();
-    return write_abilities(db, channel);
-  });
+  return with_version(db, Topic::kChannels, [&](sql::Connection& tx) { return write_channel(tx, channel); });
+}
+
+sql::Result<std::optional<Channel>> edit_channel(sql::Connection& db, core::ChannelId id,
+                                                 const std::function<bool(Channel&)>& edit) {
+  auto body = [&](sql::Connection& tx) -> sql::Result<std::optional<Channel>> {
+    auto channel = lock_channel(tx, id);
+    if (!channel || !*channel) return channel;
+    if (!edit(**channel)) return std::optional<Channel>();
+    if (auto written = write_channel(tx, **channel); !written) return written.error();
+    return channel;
+  };
+  return with_version(db, Topic::kChannels, body, [](const auto& channel) { return channel->has_value(); });
 }
 
 sql::Result<bool> delete_channel(sql::Connection& db, core::ChannelId id) {

@@ -1,5 +1,6 @@
 // Channels (upstream accounts) and the abilities that say which group and model each serves.
 #pragma once
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -68,6 +69,12 @@ sql::Result<std::vector<std::pair<std::int64_t, std::int64_t>>> count_channels_b
 sql::Result<core::ChannelId> create_channel(sql::Connection& db, const Channel& channel);
 sql::Result<void> update_channel(sql::Connection& db,
                                  const Channel& channel);  // every column but used_quota and balance
+// Reads the channel under a lock, lets `edit` change it, and writes it when that says true, so that of two people who
+// save different fields neither undoes the other. What is stored then; nullopt: no such channel, or `edit` said no.
+sql::Result<std::optional<Channel>> edit_channel(sql::Connection& db, core::ChannelId id,
+                                                 const std::function<bool(Channel&)>& edit);
+// As find_channel; the row stays as it is until the transaction ends.
+sql::Result<std::optional<Channel>> lock_channel(sql::Connection& db, core::ChannelId id);
 sql::Result<bool> delete_channel(sql::Connection& db, core::ChannelId id);
 sql::Result<std::int64_t> delete_channels(sql::Connection& db, std::span<const core::ChannelId> ids);
 sql::Result<std::int64_t> delete_disabled_channels(sql::Connection& db);

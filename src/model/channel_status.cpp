@@ -73,7 +73,7 @@ sql::Result<Disabled> disable_key(sql::Connection& db, const Channel& channel, K
 sql::Result<bool> set_channel_status(sql::Connection& db, core::ChannelId id, ChannelStatus status,
                                      std::string_view reason, std::int64_t now) {
   return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
-    auto channel = find_channel(db, id);
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel) return false;
     auto written = write_status(db, **channel, status, reason, now);
@@ -84,7 +84,7 @@ sql::Result<bool> set_channel_status(sql::Connection& db, core::ChannelId id, Ch
 
 sql::Result<bool> enable_tested_channel(sql::Connection& db, core::ChannelId id, std::int64_t now) {
   return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
-    auto channel = find_channel(db, id);
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel || (*channel)->status != static_cast<std::int64_t>(ChannelStatus::kDisabledAutomatically) ||
         read_key_state((*channel)->channel_info).is_multi)
@@ -98,7 +98,7 @@ sql::Result<bool> enable_tested_channel(sql::Connection& db, core::ChannelId id,
 sql::Result<Disabled> disable_failing(sql::Connection& db, core::ChannelId id, std::string_view key,
                                       std::string_view reason, std::int64_t now) {
   auto body = [&](sql::Connection&) -> sql::Result<Disabled> {
-    auto channel = find_channel(db, id);
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel || (*channel)->status != static_cast<std::int64_t>(ChannelStatus::kEnabled)) return Disabled{};
     auto state = read_key_state((*channel)->channel_info);
@@ -113,7 +113,7 @@ sql::Result<Disabled> disable_failing(sql::Connection& db, core::ChannelId id, s
 
 sql::Result<bool> edit_channel_keys(sql::Connection& db, core::ChannelId id, const KeyEdit& edit) {
   return with_version(db, Topic::kChannels, [&](sql::Connection&) -> sql::Result<bool> {
-    auto channel = find_channel(db, id);
+    auto channel = lock_channel(db, id);
     if (!channel) return channel.error();
     if (!*channel) return false;
     auto keys = split_keys((*channel)->key);

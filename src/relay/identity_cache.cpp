@@ -10,8 +10,6 @@
 namespace tollgate::relay {
 namespace {
 
-constexpr auto kFresh = std::chrono::milliseconds(2500);
-constexpr auto kLife = std::chrono::seconds(5);
 constexpr std::size_t kMostEntries = 100'000;
 
 // On a thread of the SQL pool.
@@ -96,8 +94,8 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
     auto known = found->second.identity;
     auto age = clock_.steady() - known->loaded;
     source = KeySource::kMemory;
-    if (age < kFresh) co_return known;
-    if (age < kLife) {
+    if (age < life_ / 2) co_return known;
+    if (age < life_) {
       if (!found->second.refreshing) {
         found->second.refreshing = true;
         net::Worker::current().spawn([](IdentityCache& cache, std::string name) -> net::awaitable<void> {

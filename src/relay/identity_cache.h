@@ -49,14 +49,15 @@ class IdentityCache {
   IdentityCache(sql::Pool& pool, core::ThreadPool& threads, billing::Billing& billing, const core::Clock& clock)
       : pool_(pool), threads_(threads), billing_(billing), clock_(clock) {}
 
-  // nullptr when the key is not known here and SQL cannot be asked. An entry older than 2.5 s is refreshed in the
-  // background, one older than 5 s is waited for, unless SQL is away.
-  // `source` is set to where it was found.
+  // nullptr when the key is not known here and SQL cannot be asked. An entry older than half its life is refreshed in
+  // the background, one older than that is waited for, unless SQL is away. `source` is set to where it
+  // was found.
   net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key, KeySource& source);
   void drop(std::string_view key);
   void drop_user(core::UserId user);
   void drop_token(core::TokenId token);  // and keys that were not found: it may be one of them
   void clear();
+  void set_life(std::chrono::milliseconds life) { life_ = life; }  // 5 s unless told
 
  private:
   net::awaitable<std::shared_ptr<const Identity>> load(std::string key);
@@ -71,6 +72,7 @@ class IdentityCache {
   };
   NameMap<Entry> entries_;
   std::uint64_t drops_ = 0;
+  std::chrono::milliseconds life_ = std::chrono::seconds(5);
 };
 
 }  // namespace tollgate::relay

@@ -344,6 +344,10 @@ void Relay::drop_identities() {
   for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.clear(); });
 }
 
+void Relay::set_identity_life(std::chrono::milliseconds life) {
+  for (auto* worker : workers_) worker->post([this, worker, life] { local(*worker).identities.set_life(life); });
+}
+
 void Relay::end_attempts() {
   shutting_down_.store(true, std::memory_order_relaxed);
   for (auto* worker : workers_)

@@ -80,6 +80,7 @@ class Relay {
   void drop_identities_of(core::UserId user);
   void drop_identities_of(core::TokenId token);
   void drop_identities();
+  void set_identity_life(std::chrono::milliseconds life);
 
   // At the end of a drain: upstream calls are cancelled, streams get an error event and are charged for what came.
   void end_attempts();

@@ -1,7 +1,8 @@
 // The one interface to a database: a connection that runs statements, on whichever of the three servers.
-// Implementations prepare, bind and cache statements; values never become SQL text by hand (guarantee X2).
+// Values are bound or escaped by the driver; they never become SQL text by hand (guarantee X2).
 #pragma once
 #include <boost/system/result.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -29,12 +30,19 @@ enum class ErrorClass {
 
 struct Error {
   ErrorClass cls = ErrorClass::kOther;
-  int code = 0;         // the server's own number
+  int code = 0;         // the server's own number; PostgreSQL's SQLSTATE as sqlstate() packs it
   std::string message;  // the server's own text without bound values
 };
 
 [[noreturn]] inline void throw_exception_from_error(const Error& error, const boost::source_location&) {
   throw std::runtime_error(error.message);
+}
+
+// Five digits and capitals as one number.
+constexpr int sqlstate(std::string_view state) {
+  int code = 0;
+  for (char c : state) code = code * 36 + (c >= 'A' ? c - 'A' + 10 : c - '0');
+  return code;
 }
 
 template <class T>
@@ -77,17 +85,28 @@ class Connection {
   virtual Dialect dialect() const = 0;
   virtual Result<std::vector<Row>> query(std::string_view statement, std::span<const Param> params = {}) = 0;
   virtual Result<Executed> execute(std::string_view statement, std::span<const Param> params = {}) = 0;
+  // An INSERT of one row into a table with a column `id`, whose new value is insert_id. `execute` does not know it on
+  // PostgreSQL.
+  virtual Result<Executed> insert(std::string_view statement, std::span<const Param> params) {
+    return execute(statement, params);
+  }
   // A write transaction. On SQLite BEGIN IMMEDIATE. After a failed commit nothing is assumed about its outcome.
   virtual Result<void> begin() = 0;
   virtual Result<void> commit() = 0;
   virtual void rollback() = 0;  // harmless when no transaction is open
   virtual bool in_transaction() const = 0;
+  // Outside of a transaction: goes on with a new connection to the same address, which may by now be another server.
+  // False where there is no such thing or none can be had.
+  virtual bool renew() { return false; }
 
   Result<std::vector<Row>> query(std::string_view statement, std::initializer_list<Param> params) {
     return query(statement, std::span<const Param>(params.begin(), params.size()));
   }
   Result<Executed> execute(std::string_view statement, std::initializer_list<Param> params) {
     return execute(statement, std::span<const Param>(params.begin(), params.size()));
+  }
+  Result<Executed> insert(std::string_view statement, std::initializer_list<Param> params) {
+    return insert(statement, std::span<const Param>(params.begin(), params.size()));
   }
 };
 
@@ -126,6 +145,15 @@ class Pool {
   virtual ~Pool() = default;
   virtual Dialect dialect() const = 0;
   virtual Result<Lease> lease() = 0;  // waits at most the pool's wait limit
+
+  // What health pages show.
+  struct State {
+    std::size_t open = 0, idle = 0, limit = 0;
+    bool away = false;       // the last attempt to connect failed
+    bool read_only = false;  // the last write was refused by a server that takes none
+    std::string error;       // why, without secrets
+  };
+  virtual State state() const { return {}; }
 
  protected:
   virtual void give_back(std::unique_ptr<Connection> connection) = 0;

@@ -43,6 +43,9 @@ class MeteredConnection final : public Connection {
   Result<Executed> execute(std::string_view statement, std::span<const Param> params) override {
     return counted(meter_, Meter::kind_of(statement), [&] { return inner_->execute(statement, params); });
   }
+  Result<Executed> insert(std::string_view statement, std::span<const Param> params) override {
+    return counted(meter_, Meter::Kind::kInsert, [&] { return inner_->insert(statement, params); });
+  }
   Result<void> begin() override {
     return counted(meter_, Meter::Kind::kBegin, [&] { return inner_->begin(); });
   }
@@ -51,6 +54,7 @@ class MeteredConnection final : public Connection {
   }
   void rollback() override { inner_->rollback(); }
   bool in_transaction() const override { return inner_->in_transaction(); }
+  bool renew() override { return inner_->renew(); }
 
  private:
   Pool::Lease inner_;
@@ -68,6 +72,7 @@ class MeteredPool final : public Pool {
     if (!inner) return inner.error();
     return Lease(this, std::make_unique<MeteredConnection>(std::move(*inner), meter_));
   }
+  State state() const override { return inner_->state(); }
 
  protected:
   void give_back(std::unique_ptr<Connection> connection) override { connection.reset(); }

@@ -6,11 +6,12 @@
 
 namespace tollgate::sql {
 
-// A SQL expression: milliseconds since 1970 by the server's clock, moving also within a transaction. On SQLite it is
+// A SQL expression: milliseconds since 1970 by the server's clock, of the statement, not of its transaction. On SQLite it is
 // the machine's.
 inline std::string server_now_ms(Dialect dialect) {
   switch (dialect) {
-    case Dialect::kMysql: return "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)";
+    // Not through UNIX_TIMESTAMP: of an hour that a time zone has twice it knows only one.
+    case Dialect::kMysql: return "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)";
     case Dialect::kPostgres: return "CAST(extract(epoch from clock_timestamp()) * 1000 AS bigint)";
     case Dialect::kSqlite: break;
   }

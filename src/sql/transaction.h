@@ -8,7 +8,8 @@
 namespace tollgate::sql {
 
 // Runs body(connection) → Result<T> between BEGIN and COMMIT. A conflict (deadlock, lock wait, SQLITE_BUSY) rolls back
-// and repeats, up to 10 times with growing pauses; any other error rolls back and is returned.
+// and repeats, up to 10 times with growing pauses; so does, on a new connection, a server that has turned read-only,
+// for some 5 s. Any other error rolls back and is returned.
 template <class Body>
 auto with_transaction(Connection& connection, Body body) -> decltype(body(connection)) {
   for (int attempt = 0;; ++attempt) {
@@ -22,7 +23,12 @@ auto with_transaction(Connection& connection, Body body) -> decltype(body(connec
     auto result = run();
     if (result) return result;
     connection.rollback();
-    if (result.error().cls != ErrorClass::kConflict || attempt >= 10) return result;
+    const auto cls = result.error().cls;
+    if (cls == ErrorClass::kReadOnly && attempt < 6) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50 << attempt));
+      if (connection.renew()) continue;
+    }
+    if (cls != ErrorClass::kConflict || attempt >= 10) return result;
     std::this_thread::sleep_for(std::chrono::milliseconds(5 << std::min(attempt, 5)));
   }
 }

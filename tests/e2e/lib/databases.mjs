@@ -6,10 +6,13 @@
 //   …
 //   await server.stop();
 //
-// As a program: node lib/databases.mjs mysql|postgres COMMAND… runs the command with one such server for all its tests.
+// As a program: node lib/databases.mjs mysql|postgres COMMAND… runs the command with one such server for all its tests;
+// node lib/databases.mjs serve is for tests in other languages: each line of input is "fresh|freeze|thaw|kill|restart
+// KIND", each is answered by a line, and the servers end with the input.
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -241,15 +244,35 @@ export async function databaseOf(dir) {
   return database;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [kind, ...command] = process.argv.slice(2);
+async function serve() {
+  const servers = {};
+  const verbs = {
+    fresh: async (server) => (await server.database()).dsn,
+    freeze: (server) => server.freeze(),
+    thaw: (server) => server.thaw(),
+    kill: (server) => server.kill(),
+    restart: (server) => server.restart(),
+  };
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [verb, kind] = line.split(" ");
+    servers[kind] ??= await startServer(kind);
+    console.log((await verbs[verb](servers[kind])) ?? "done");
+  }
+  for (const server of Object.values(servers)) await server.stop();
+}
+
+async function runWith(kind, command) {
   const server = await startServer(kind);
   const { dir, port, password } = server;
   const child = spawn(command[0], command.slice(1), {
     stdio: "inherit",
     env: { ...process.env, TOLLGATE_TEST_SQL: kind, TOLLGATE_TEST_SQL_SERVER: JSON.stringify({ kind, dir, port, password }) },
   });
-  const status = await new Promise((done) => child.once("exit", (code) => done(code ?? 1)));
+  process.exitCode = await new Promise((done) => child.once("exit", (code) => done(code ?? 1)));
   await server.stop();
-  process.exitCode = status;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [what, ...command] = process.argv.slice(2);
+  await (what === "serve" ? serve() : runWith(what, command));
 }

@@ -84,8 +84,8 @@ describe("operation", { timeout: 180_000 }, () => {
   it("a configuration that cannot work ends with one FATAL line that says what to do", () => {
     const wrong = start({ PORT: "99999", NODE_TYPE: "boss", SESSION_SECRET: "random_string" });
     assert.equal(wrong.status, 78);
-    assert.match(wrong.stderr, /ERROR PORT must be between 1 and 65535/);
-    assert.match(wrong.stderr, /ERROR NODE_TYPE must be one of master\|slave/);
+    assert.match(wrong.stderr, /ERROR PORT: "99999" is out of range; set a number between 1 and 65535/);
+    assert.match(wrong.stderr, /ERROR NODE_TYPE: "boss" is not known; set one of master\|slave/);
     assert.match(wrong.stderr.trim().split("\n").at(-1), /^FATAL 78 configuration: 3 variables cannot be used; /);
     assert.equal(start({ REDIS_CONN_STRING: "redis://:CANARY@r" }).status, 78);
     assert.doesNotMatch(start({ REDIS_CONN_STRING: "redis://:CANARY@r" }).stderr, /CANARY/);

@@ -1,0 +1,62 @@
+// A connection's socket: TCP or unix, plain or TLS. For this folder; coroutines of one thread.
+#pragma once
+#include <boost/asio.hpp>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "net/awaitable.h"
+#include "net/resolver.h"
+#include "redis/address.h"
+#include "redis/tls.h"
+
+typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
+
+namespace tollgate::redis {
+
+
+// Certificates and keys, read once. Errors of make(): kInvalid with the file that cannot be used.
+class TlsContext {
+ public:
+  static core::Result<std::shared_ptr<TlsContext>> make(const TlsSettings& settings);
+  ~TlsContext();
+  SSL* start(const std::string& host, int descriptor) const;
+  bool verifies() const { return settings_.verify; }
+
+ private:
+  TlsContext(SSL_CTX* context, TlsSettings settings) : context_(context), settings_(std::move(settings)) {}
+  SSL_CTX* context_;
+  TlsSettings settings_;
+};
+
+class Socket {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit Socket(boost::asio::io_context& io) : io_(io), socket_(io) {}
+  ~Socket() { close(); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  // Connects, and shakes hands when `tls` is given, until `due`. Errors: kUnavailable, kTimeout, kDenied (certificate).
+  net::awaitable<core::Result<void>> connect(Endpoint endpoint, const TlsContext* tls, net::Resolver* resolver, Time due);
+  // Bytes read; 0 when the connection has ended, in whichever way.
+  net::awaitable<std::size_t> read(char* data, std::size_t size);
+  net::awaitable<bool> write(std::string_view bytes);
+  void close();  // ends every wait
+
+ private:
+  net::awaitable<core::Result<void>> connect_any(const Endpoint& endpoint, const TlsContext* tls,
+                                                 net::Resolver* resolver, const bool& late);
+  net::awaitable<core::Result<void>> connect_to(boost::asio::generic::stream_protocol::endpoint endpoint);
+  net::awaitable<core::Result<void>> handshake(const TlsContext& tls, const std::string& host);
+  net::awaitable<bool> wait(bool readable);
+
+  boost::asio::io_context& io_;
+  boost::asio::generic::stream_protocol::socket socket_;
+  SSL* ssl_ = nullptr;
+  bool closed_ = false;
+};
+
+}  // namespace tollgate::redis
