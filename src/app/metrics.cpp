@@ -32,7 +32,7 @@ void Metrics::write_node(MetricsText& text) const {
   text.sample({{"version", facts_.version}, {"role", facts_.role}, {"node", facts_.node}}, 1);
   text.gauge("tollgate_up_since_seconds", "When the node began, Unix time.", facts_.start_unix);
   const bool draining = server_.draining();
-  text.gauge("tollgate_ready", "1 while the node wants traffic.", draining ? 0 : 1);
+  text.gauge("tollgate_ready", "1 while the node wants traffic.", facts_.ready() ? 1 : 0);
   text.gauge("tollgate_draining", "1 while the node lets its last requests finish.", draining ? 1 : 0);
   const auto open = server_.open_exchanges();
   text.family("tollgate_http_connections", MetricKind::kGauge, "Client connections.");

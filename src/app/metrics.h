@@ -24,6 +24,7 @@ struct NodeFacts {
   std::string version, role, node;
   std::int64_t start_unix = 0;
   std::string data_dir, log_dir;  // log_dir empty: no log files
+  std::function<bool()> ready;    // as /readyz says
 };
 
 // Everything passed by reference outlives it. Any thread; a page takes milliseconds, so no network worker makes it.

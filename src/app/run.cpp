@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "app/cluster_command.h"
+#include "app/cluster_figures.h"
 #include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/configuration_report.h"
@@ -384,13 +385,16 @@ int serve(const core::Config& config) {
   server.on_exchange_end([&http_metrics](const net::Exchange& exchange) { http_metrics.observe(exchange); });
   Components components(clock);
   add_components(components, *billing, sql_meter, data_dir);
+  add_cluster_components(components, cluster, config.is_set("REDIS_CONN_STRING"));
   Metrics metrics({.version = reported_version(config),
                    .role = config.text("NODE_TYPE"),
                    .node = node_name(config),
                    .start_unix = clock.unix_seconds(),
                    .data_dir = data_dir,
-                   .log_dir = log_settings(config).directory},
+                   .log_dir = log_settings(config).directory,
+                   .ready = [&] { return !server.draining() && cluster.unready().empty(); }},
                   server, worker_list, relay, *billing, http_metrics, limits, components);
+  metrics.add([&cluster](core::MetricsText& text) { write_cluster_metrics(cluster, text); });
   metrics.add([&sql_meter](core::MetricsText& text) {
     const sql::Meter::Named meters[] = {{"main", &sql_meter}};
     sql::Meter::write(meters, text);
