@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -74,6 +75,13 @@ inline std::unique_ptr<sql::Pool> fresh_database(sql::Dialect dialect, std::size
   auto dsn = sql::parse_dsn(text, directory.empty() ? ":memory:" : directory + "/database.db");
   if (directory.empty() && dialect == sql::Dialect::kSqlite) settings.max_open = 1;
   return *sql::open_pool(*dsn, settings);
+}
+
+// What TOLLGATE_TEST_SQL names: mysql, postgres, else SQLite. For test programs that run once for each.
+inline sql::Dialect chosen_database() {
+  const char* given = std::getenv("TOLLGATE_TEST_SQL");
+  std::string_view name = given ? given : "";
+  return name == "mysql" ? sql::Dialect::kMysql : name == "postgres" ? sql::Dialect::kPostgres : sql::Dialect::kSqlite;
 }
 
 inline std::string name_of(const testing::TestParamInfo<sql::Dialect>& info) {

@@ -62,6 +62,14 @@ int nodes(const cluster::View& view, bool as_json) {
                     row.crypto_fp.substr(0, 8), row.advertise});
   print_table(rows);
   int code = kOk;
+  for (const auto& row : view.nodes.rows)
+    if (auto missing = cluster::missing_records(view, row); missing > 0) {
+      std::printf(
+          "%s has %lld journal records on its disk that are not in the database: start it again, or\n"
+          "  tollgate journal replay DIRECTORY\n",
+          row.name.c_str(), static_cast<long long>(missing));
+      code = kFailure;
+    }
   for (const auto& odd : cluster::odd_secrets(view.nodes)) {
     std::printf("%s of node %s differs from that of the other nodes\n", std::string(odd.secret).c_str(),
                 odd.name.c_str());

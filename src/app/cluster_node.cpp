@@ -18,6 +18,7 @@
 
 #include "app/command_line.h"
 #include "cluster/identity.h"
+#include "cluster/redis_signals.h"
 #include "cluster/schema_gate.h"
 #include "cluster/view.h"
 #include "core/log.h"
@@ -172,7 +173,7 @@ Joined join_cluster(const core::Config& config, const std::string& advertise, sq
     return {false, kOk, {}};
   }
 
-  auto dropped = cluster::drop_copied_identity(data_dir, advertise, pool, [] {
+  auto dropped = cluster::drop_copied_identity(data_dir, {advertise, cluster::boot_id()}, pool, [] {
     std::this_thread::sleep_for(milliseconds(300));
     return !asked_to_stop();
   });
@@ -186,33 +187,30 @@ Joined join_cluster(const core::Config& config, const std::string& advertise, sq
 }
 
 ClusterNode::ClusterNode(Setting setting, Hooks hooks, sql::Pool& pool, const core::Clock& clock)
-    : config_(setting.config),
-      hooks_(std::move(hooks)),
-      pool_(pool),
-      clock_(clock),
-      signals_(setting.signals ? std::move(setting.signals) : std::make_unique<cluster::NoSignals>()),
-      board_(std::move(setting.board)) {
-  feed_ =
-      std::make_unique<cluster::ChangeFeed>(cluster::FeedSettings{.node_id = setting.me.node_id,
-                                                                  .cluster_id = setting.cluster_id,
-                                                                  .period = seconds(config_.integer("SYNC_FREQUENCY")),
-                                                                  .mixed = mixed(config_)},
-                                            pool_, *signals_, clock_,
-                                            cluster::ChangeFeed::Callbacks{.reload = hooks_.reload,
-                                                                           .user =
-                                                                               [this](core::UserId user) {
-                                                                                 if (relay_)
-                                                                                   relay_->drop_identities_of(user);
-                                                                               },
-                                                                           .token =
-                                                                               [this](core::TokenId token) {
-                                                                                 if (relay_)
-                                                                                   relay_->drop_identities_of(token);
-                                                                               },
-                                                                           .everyone =
-                                                                               [this] {
-                                                                                 if (relay_) relay_->drop_identities();
-                                                                               }});
+    : config_(setting.config), hooks_(std::move(hooks)), pool_(pool), clock_(clock) {
+  if (setting.redis) {
+    signals_ = std::make_unique<cluster::RedisSignals>(*setting.redis);
+    board_ = std::make_unique<cluster::RedisBoard>(*setting.redis);
+  } else {
+    signals_ = std::make_unique<cluster::NoSignals>();
+  }
+  cluster::FeedSettings feed;
+  feed.node_id = setting.me.node_id;
+  feed.cluster_id = setting.cluster_id;
+  feed.period = seconds(config_.integer("SYNC_FREQUENCY"));
+  feed.mixed = mixed(config_);
+  cluster::ChangeFeed::Callbacks callbacks;
+  callbacks.reload = hooks_.reload;
+  callbacks.user = [this](core::UserId user) {
+    if (relay_) relay_->drop_identities_of(user);
+  };
+  callbacks.token = [this](core::TokenId token) {
+    if (relay_) relay_->drop_identities_of(token);
+  };
+  callbacks.everyone = [this] {
+    if (relay_) relay_->drop_identities();
+  };
+  feed_ = std::make_unique<cluster::ChangeFeed>(std::move(feed), pool_, *signals_, clock_, std::move(callbacks));
   cluster::RegistrySettings registry;
   registry.me = setting.me;
   registry.name = node_name(config_);
@@ -251,7 +249,9 @@ cluster::NodeReport ClusterNode::report() {
 json::object ClusterNode::info() {
   static const std::string kSystem = operating_system();
   json::object out;
+  static const std::string kBoot = cluster::boot_id();
   out["os"] = kSystem;
+  out["boot"] = kBoot;
   out["cores"] = static_cast<std::int64_t>(std::thread::hardware_concurrency());
   out["memory_bytes"] = resident_bytes();
   out["disk_free_bytes"] = free_bytes(config_.text("TOLLGATE_DATA_DIR"));
@@ -354,6 +354,19 @@ void ClusterNode::connect(api::Services& services, relay::Relay& relay) {
   };
 }
 
+void ClusterNode::connect(billing::Billing& billing) {
+  registry_->on_ready_nodes = [&billing](std::int64_t count) { billing.set_ready_nodes(count); };
+  billing.connect_slices([this](std::string message) {
+    if (!feed_->signals_healthy()) return false;
+    feed_->publish("slices", {{"m", std::move(message)}});
+    return true;
+  });
+  feed_->on("slices", [&billing](const json::object& message) {
+    const auto* text = message.if_contains("m");
+    if (text && text->is_string()) billing.on_slice_message(std::string_view(text->get_string()));
+  });
+}
+
 void ClusterNode::start() {
   feed_->start();
   registry_->start();
@@ -381,6 +394,8 @@ void ClusterNode::reap() {
   if (!may_run("registry")) return;
   auto lease = pool_.lease();
   if (!lease) return;
+  if (auto swept = cluster::remove_old_revocations(**lease); !swept)
+    core::log::debug("tg_revocations: {}", swept.error().message);
   auto removed = cluster::remove_old_nodes(**lease);
   if (removed && *removed > 0) core::log::info("{} old nodes are taken out of the registry", *removed);
 }

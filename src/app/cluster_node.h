@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "billing/billing.h"
 #include "cluster/board.h"
 #include "cluster/change_feed.h"
 #include "cluster/leases.h"
@@ -19,6 +20,7 @@
 #include "cluster/signals.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "redis/client.h"
 #include "relay/relay.h"
 #include "sql/connection.h"
 
@@ -50,8 +52,7 @@ class ClusterNode {
     std::string version;
     cluster::Owner me;
     std::vector<std::string> session_secrets;
-    std::unique_ptr<cluster::Signals> signals;  // null: there is no Redis
-    std::unique_ptr<cluster::Board> board;      // null: there is no Redis
+    redis::Client* redis = nullptr;  // null: there is none; outlives the node
   };
   struct Hooks {
     // Reads channels, options and prices anew; what it read is in force when it returns. The number stands for it.
@@ -79,6 +80,8 @@ class ClusterNode {
 
   // Before anything starts.
   void connect(api::Services& services, relay::Relay& relay);
+  // Nodes that share a balance: how many there are, and what they ask of each other.
+  void connect(billing::Billing& billing);
   void start();
   void begin_drain();  // gives the leases back and lets the others know
   void stop();         // the last: says that the node has left

@@ -19,6 +19,7 @@
 #include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/configuration_report.h"
+#include "app/database.h"
 #include "app/metrics.h"
 #include "app/monitoring.h"
 #include "app/node_components.h"
@@ -136,6 +137,8 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.drain_time = drain.time;
   settings.drain_bytes = drain.bytes;
   settings.charge_abandoned_bound = config.text("TOLLGATE_ABANDON_CHARGE") == "bound";
+  settings.realtime_settle = config.duration("TOLLGATE_REALTIME_SETTLE");
+  settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
   settings.limits = relay::measured_limits();
   settings.metrics_series = static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES"));
@@ -290,17 +293,18 @@ int serve(const core::Config& config) {
   auto connections = config.is_set("SQL_MAX_OPEN_CONNS")
                          ? static_cast<std::size_t>(config.integer("SQL_MAX_OPEN_CONNS"))
                          : std::min<std::size_t>(4 * worker_count + 4, 32);
-  auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), connections);
-  if (!pool)
-    return fatal(kCannotWrite, "SQLITE_PATH", pool.error().message, "name a file in a directory that can be written");
-  sql::Meter sql_meter;  // outlives the pool
-  *pool = sql::metered(std::move(*pool), sql_meter);
+  sql::Meter main_meter, log_meter;  // outlive the pools
+  Databases databases;
+  if (int code = open_databases(config, connections, databases); code != kOk) return code;
+  databases.main = sql::metered(std::move(databases.main), main_meter);
+  if (databases.log) databases.log = sql::metered(std::move(databases.log), log_meter);
+  sql::Pool& pool = *databases.main;
   const auto advertise = advertised_address(config, server.port());
-  const auto joined = join_cluster(config, advertise, **pool);
+  const auto joined = join_cluster(config, advertise, pool);
   if (!joined.go_on) return joined.exit_code;
 
   // Money: the journal is opened, what an earlier process left is flushed in the background.
-  auto opened = billing::Billing::open(billing::BillingSettings::of(config), **pool, **pool, clock);
+  auto opened = billing::Billing::open(billing::BillingSettings::of(config), pool, databases.logs(), clock);
   if (!opened)
     return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", opened.error().message,
                  "one process at a time uses a data directory");
@@ -323,9 +327,8 @@ int serve(const core::Config& config) {
                        .version = reported_version(config),
                        .me = {billing->node().id, billing->node().incarnation},
                        .session_secrets = session_secrets,
-                       .signals = nullptr,
-                       .board = nullptr},
-                      {.reload = [&] { return load_into(snapshots, **pool, defaults); },
+                       .redis = nullptr},
+                      {.reload = [&] { return load_into(snapshots, pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
                        .facts =
@@ -337,12 +340,12 @@ int serve(const core::Config& config) {
                              facts["journal_rows"] = money.journal_last_seq - money.log_mark;
                              facts["sql"] = money.sql_reachable;
                            }},
-                      **pool, clock);
+                      pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
 
   // Channels that fail are switched off in the background.
-  relay::ChannelHealth channel_health(**pool, clock, [&cluster] { cluster.changed(); });
+  relay::ChannelHealth channel_health(pool, clock, [&cluster] { cluster.changed(); });
 
   // The relay, the management API, and what paths lead to.
   core::ThreadPool sql_threads("sql", 2, 10'000);
@@ -350,15 +353,15 @@ int serve(const core::Config& config) {
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
   core::MemoryRateLimits memory_limits(clock);
   CountedLimits limits(memory_limits, [] { return CountedLimits::kLocal; });
-  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, **pool, sql_threads,
+  relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, pool, sql_threads,
                      cpu_threads, limits, clock);
 
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
-      config, worker_list, snapshots, channel_health, *billing, **pool, clock, [&cluster] { cluster.changed(); },
+      config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
       [&cluster](std::string_view job) { return cluster.may_run(job); });
 
-  api::Services services{.db = **pool, .log_db = **pool, .clock = clock, .limits = limits};
+  api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
   services.settings.session_secrets = session_secrets;
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
@@ -367,6 +370,7 @@ int serve(const core::Config& config) {
   services.settings.critical_limit = limit_of(config, "CRITICAL_RATE_LIMIT");
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
+  cluster.connect(*billing);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -384,7 +388,7 @@ int serve(const core::Config& config) {
   HttpMetrics http_metrics(worker_count, static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES")));
   server.on_exchange_end([&http_metrics](const net::Exchange& exchange) { http_metrics.observe(exchange); });
   Components components(clock);
-  add_components(components, *billing, sql_meter, data_dir);
+  add_components(components, *billing, main_meter, data_dir);
   add_cluster_components(components, cluster, config.is_set("REDIS_CONN_STRING"));
   Metrics metrics({.version = reported_version(config),
                    .role = config.text("NODE_TYPE"),
@@ -395,9 +399,9 @@ int serve(const core::Config& config) {
                    .ready = [&] { return !server.draining() && cluster.unready().empty(); }},
                   server, worker_list, relay, *billing, http_metrics, limits, components);
   metrics.add([&cluster](core::MetricsText& text) { write_cluster_metrics(cluster, text); });
-  metrics.add([&sql_meter](core::MetricsText& text) {
-    const sql::Meter::Named meters[] = {{"main", &sql_meter}};
-    sql::Meter::write(meters, text);
+  metrics.add([&](core::MetricsText& text) {
+    const sql::Meter::Named meters[] = {{"main", &main_meter}, {"log", &log_meter}};
+    sql::Meter::write(std::span(meters).first(databases.log ? 2 : 1), text);
   });
 
   monitoring.connect(relay, channel_health, services, [&metrics](core::ChannelId channel, std::string_view found_by) {
@@ -523,9 +527,9 @@ int run(const std::vector<std::string>& arguments) {
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);
   if (line.command == "cluster") {
-    auto pool = sql::open_sqlite(config.text("SQLITE_PATH"), 2);
-    if (!pool) return fatal(kDependencyAway, "SQLITE_PATH", pool.error().message, "");
-    return cluster_command(line, config, **pool);
+    Databases databases;
+    if (int code = open_databases(config, 2, databases); code != kOk) return code;
+    return cluster_command(line, config, *databases.main);
   }
 
   block_signals();

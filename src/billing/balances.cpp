@@ -20,13 +20,31 @@ sql::Result<void> credit(sql::Connection& db, AccountId account, core::Quota del
                 "UPDATE tokens SET remain_quota = remain_quota + ? WHERE id = ?", account, delta.units);
 }
 
-sql::Result<void> set_balance(sql::Connection& db, AccountId account, core::Quota wanted) {
+sql::Result<bool> credit_once(sql::Connection& db, std::string_view key, AccountId account, core::Quota delta,
+                              std::int64_t now_ms) {
+  // The key first: of two nodes at once the second waits for the first one's COMMIT, then finds it there.
+  auto made = db.execute(db.dialect() == sql::Dialect::kMysql
+                             ? "INSERT IGNORE INTO tg_once(k, at) VALUES(?, ?)"
+                             : "INSERT INTO tg_once(k, at) VALUES(?, ?) ON CONFLICT DO NOTHING",
+                         {key, now_ms});
+  if (!made) return made.error();
+  if (made->affected == 0) return false;
+  if (auto done = credit(db, account, delta); !done) return done.error();
+  return true;
+}
+
+sql::Result<core::Quota> set_balance(sql::Connection& db, AccountId account, core::Quota wanted) {
   // Locks the row first: the ledger changes slices only under the same lock.
   if (auto locked = credit(db, account, core::Quota{0}); !locked) return locked.error();
+  auto rows = db.query(account.kind == AccountKind::kWallet ? "SELECT quota FROM users WHERE id = ?"
+                                                            : "SELECT remain_quota FROM tokens WHERE id = ?",
+                       {account.id});
+  if (!rows) return rows.error();
   auto held = held_by_nodes(db, account);
   if (!held) return held.error();
-  return change(db, "UPDATE users SET quota = ? WHERE id = ?", "UPDATE tokens SET remain_quota = ? WHERE id = ?",
-                account, (wanted - *held).units);
+  const auto delta = wanted - *held - core::Quota{rows->empty() ? 0 : rows->front().integer(0)};
+  if (auto moved = credit(db, account, delta); !moved) return moved.error();
+  return delta;
 }
 
 sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account) {

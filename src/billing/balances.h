@@ -9,8 +9,11 @@ namespace tollgate::billing {
 // Each runs in the caller's transaction. kOther with code 0 and "no such row" when the account's row is missing.
 // balance += delta; whatever nodes hold is not touched.
 sql::Result<void> credit(sql::Connection& db, AccountId account, core::Quota delta);
-// balance := wanted − Σ slices, under the row's lock.
-sql::Result<void> set_balance(sql::Connection& db, AccountId account, core::Quota wanted);
+// The same, and nothing when `key` was there before: false. Rows of tg_once with payment keys are kept for ever.
+sql::Result<bool> credit_once(sql::Connection& db, std::string_view key, AccountId account, core::Quota delta,
+                              std::int64_t now_ms);
+// balance := wanted − Σ slices, under the row's lock. Gives what was added to the row.
+sql::Result<core::Quota> set_balance(sql::Connection& db, AccountId account, core::Quota wanted);
 // Σ slices of all nodes.
 sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account);
 

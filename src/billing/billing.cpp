@@ -21,15 +21,6 @@ core::Quota shown(sql::Pool& pool, const Slices& slices, AccountId id, core::Quo
   return column + *held - core::Quota{account ? account->unflushed.load() : 0};
 }
 
-core::Result<void> set(sql::Pool& pool, AccountId id, core::Quota wanted) {
-  auto lease = pool.lease();
-  if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
-  auto done = sql::with_transaction(**lease, [&](sql::Connection& db) { return set_balance(db, id, wanted); });
-  if (done) return {};
-  bool missing = done.error().cls == sql::ErrorClass::kOther && done.error().code == 0;
-  return core::error(missing ? core::Errc::kNotFound : core::Errc::kUnavailable, done.error().message);
-}
-
 }  // namespace
 
 BillingSettings BillingSettings::of(const core::Config& config) {
@@ -39,6 +30,7 @@ BillingSettings BillingSettings::of(const core::Config& config) {
   settings.journal_keep = config.duration("TOLLGATE_JOURNAL_KEEP");
   settings.reserve_bytes = kReserveBytes;
   settings.max_backlog_bytes = static_cast<std::size_t>(config.integer("TOLLGATE_JOURNAL_MAX_MB")) << 20U;
+  settings.ledger.exposure = config.integer("TOLLGATE_SQL_AWAY_EXPOSURE");
   settings.journal_required = config.boolean("TOLLGATE_JOURNAL_REQUIRED");
   // A transaction costs about the same for one charge and for hundreds: a short pause between two gathers them.
   settings.ledger.rhythm = std::chrono::milliseconds(25);
@@ -105,10 +97,11 @@ void Billing::acquire(AccountPtr wallet, AccountPtr key_limit, core::Quota amoun
   ledger_->acquire(std::move(wallet), std::move(key_limit), amount, std::move(done));
 }
 
-void Billing::settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done) {
+void Billing::settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done,
+                     const InflightRecord* next) {
   record.token_limited = reservation.token() != nullptr;
   Slices::settle(reservation, record.charge);
-  journal_->append({RecordKind::kSettle, std::move(record)}, std::move(done), false);
+  journal_->append({RecordKind::kSettle, std::move(record)}, std::move(done), false, next);
 }
 
 void Billing::log(LogRecord record) {
@@ -125,16 +118,65 @@ core::Quota Billing::shown_token_balance(core::TokenId token, core::Quota column
   return shown(main_, slices_, {AccountKind::kToken, token.value}, column);
 }
 
+core::Result<void> Billing::set_balance(AccountId id, core::Quota wanted) {
+  auto lease = main_.lease();
+  if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
+  auto moved =
+      sql::with_transaction(**lease, [&](sql::Connection& db) { return billing::set_balance(db, id, wanted); });
+  if (moved) {
+    if (on_moved_ && moved->units != 0) on_moved_(id, *moved);
+    return {};
+  }
+  bool missing = moved.error().cls == sql::ErrorClass::kOther && moved.error().code == 0;
+  return core::error(missing ? core::Errc::kNotFound : core::Errc::kUnavailable, moved.error().message);
+}
+
 core::Result<void> Billing::set_user_balance(core::UserId user, core::Quota wanted) {
-  return set(main_, {AccountKind::kWallet, user.value}, wanted);
+  return set_balance({AccountKind::kWallet, user.value}, wanted);
 }
 
 core::Result<void> Billing::set_token_balance(core::TokenId token, core::Quota wanted) {
-  return set(main_, {AccountKind::kToken, token.value}, wanted);
+  return set_balance({AccountKind::kToken, token.value}, wanted);
+}
+
+core::Result<bool> Billing::credit_once(const std::string& key, AccountId id, core::Quota amount) {
+  auto lease = main_.lease();
+  if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
+  auto done = sql::with_transaction(
+      **lease, [&](sql::Connection& db) { return billing::credit_once(db, key, id, amount, clock_.unix_millis()); });
+  if (!done) return core::error(core::Errc::kUnavailable, done.error().message);
+  if (*done && on_moved_) on_moved_(id, amount);
+  return *done;
+}
+
+void Billing::connect_slices(std::function<bool(std::string)> publish) {
+  ledger_->connect({.ask =
+                        [publish, this](std::uint64_t call, const std::vector<AccountId>& accounts) {
+                          return publish(encode({.from = node_.id, .to = {}, .call = call, .accounts = accounts}));
+                        },
+                    .answer =
+                        [publish, this](const std::string& node, std::uint64_t call) {
+                          publish(encode({.from = node_.id, .to = node, .call = call, .accounts = {}}));
+                        }});
+}
+
+void Billing::on_slice_message(std::string_view message) {
+  auto read = decode_slice_message(message);
+  if (!read || read->from == node_.id) return;
+  if (read->to.empty())
+    ledger_->on_asked(std::move(read->from), read->call, std::move(read->accounts));
+  else if (read->to == node_.id)
+    ledger_->on_answered(read->from, read->call);
+}
+
+void Billing::on_balance_moved(std::function<void(AccountId, core::Quota)> callback) {
+  on_moved_ = callback;
+  ledger_->on_moved(std::move(callback));
 }
 
 bool Billing::can_charge() const {
   bool sql_away = !ledger_->reachable();
+  if (sql_away && ledger_->cut_off()) return false;
   if (!journal_->has_room(sql_away)) return false;
   return journal_->writable() || !sql_away || !settings_.journal_required;
 }
@@ -150,6 +192,8 @@ BillingHealth Billing::health() const {
           .stat_mark = stat_consumer_->mark(),
           .log_mark = log_consumer_->mark(),
           .last_flush_unix_ms = ledger_->last_flush_ms(),
+          .exposed = ledger_->exposed(),
+          .cut_off = ledger_->cut_off(),
           .wallets = slices_.held(AccountKind::kWallet),
           .keys = slices_.held(AccountKind::kToken)};
 }

@@ -42,6 +42,8 @@ struct BillingHealth {
   // How far each mark is behind the last record; 0: all of them are applied.
   std::int64_t behind(std::int64_t mark) const { return std::max<std::int64_t>(journal_last_seq - mark, 0); }
   std::int64_t last_flush_unix_ms = 0;
+  std::int64_t exposed = 0;  // accounts that spend beyond their slices while the database is away
+  bool cut_off = false;      // away for so long that nothing more is spent here
   Held wallets, keys;
 };
 
@@ -74,14 +76,16 @@ class Billing {
   std::optional<Reservation> try_reserve(const AccountPtr& wallet, const AccountPtr& key_limit, core::Quota amount) {
     return slices_.try_reserve(wallet, key_limit, amount);
   }
-  // Waits for at most a few ledger transactions. `done` is called once, on the ledger's thread (or at once on this one
-  // when billing is stopping).
+  // Waits for at most a few ledger transactions, and 300 ms for other nodes. `done` is called once, on the ledger's
+  // thread (or at once on this one while the database is away or billing is stopping).
   void acquire(AccountPtr wallet, AccountPtr key_limit, core::Quota amount, std::function<void(AcquireResult)> done);
 
   // Charges `record.charge` (which may differ from the reservation) and journals the record. `done` is called on the
   // journal's thread once it is on disk: only then may the end of the answer leave. The in-flight row goes too.
   // The writer is told by wake_journal(): a worker calls it once for all requests that end in one turn of its loop.
-  void settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done);
+  // `next`: the request goes on; its in-flight row from now on, written together with the charge.
+  void settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done,
+              const InflightRecord* next = nullptr);
   void wake_journal() { journal_->wake(); }
   void log(LogRecord record);  // a row without a charge; not waited for
 
@@ -96,14 +100,29 @@ class Billing {
   core::Result<void> set_user_balance(core::UserId user, core::Quota wanted);
   core::Result<void> set_token_balance(core::TokenId token, core::Quota wanted);
 
+  // balance += amount, once for each `key` (`topup:<trade number>`), on however many nodes it is tried. False: it was
+  // done before.
+  core::Result<bool> credit_once(const std::string& key, AccountId account, core::Quota amount);
+
   // See Journal::on_disk_low; set before start().
   void on_disk_low(std::function<void(bool)> callback) { journal_->on_disk_low(std::move(callback)); }
+
+  // Nodes that spend beside this one, itself included. Any thread.
+  void set_ready_nodes(std::int64_t count) { ledger_->set_ready_nodes(count); }
+  // A channel that every node hears (docs/balances.md). `publish` returns at once, false when nobody heard it, and is
+  // set before start(); what comes on the channel, one's own words too, goes to on_slice_message() on any thread.
+  void connect_slices(std::function<bool(std::string)> publish);
+  void on_slice_message(std::string_view message);
+  // Called on any thread with what was added to an account's row, once it is committed: for copies of it elsewhere.
+  // Must not block. Before start().
+  void on_balance_moved(std::function<void(AccountId, core::Quota)> callback);
 
   BillingHealth health() const;
   void write_metrics(core::MetricsText& text) const;  // reads the journal's file: not on a network worker
   const Node& node() const { return node_; }
 
  private:
+  core::Result<void> set_balance(AccountId id, core::Quota wanted);
   Billing(BillingSettings settings, sql::Pool& main, sql::Pool& log, const core::Clock& clock, Node node);
 
   BillingSettings settings_;
@@ -115,6 +134,7 @@ class Billing {
   Slices slices_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<FlushConsumer> stat_consumer_, log_consumer_;
+  std::function<void(AccountId, core::Quota)> on_moved_;
   bool started_ = false;
 };
 

@@ -215,7 +215,8 @@ std::int64_t amount(const ChargeInput& input, const Price& price, Usage& usage, 
     case Formula::kMessages:
       if (input.openrouter) take_apart_openrouter(input, price, usage);
       return messages_amount(usage, price);
-    case Formula::kAudio: fill_text_tokens(usage); return audio_amount(usage, price);
+    case Formula::kAudio:
+    case Formula::kRealtime: fill_text_tokens(usage); return audio_amount(usage, price);
   }
   return 0;
 }

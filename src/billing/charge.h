@@ -18,6 +18,7 @@ enum class Formula {
   kDecimal,   // exact decimals, rounded half away from zero: chat, embeddings, responses, images, rerank, gemini
   kMessages,  // doubles, truncated, prompt without cached tokens: Anthropic Messages
   kAudio,     // text and audio tokens priced apart: audio models
+  kRealtime,  // the same for the sum of a realtime session; its log row says so
 };
 
 // Calls of provider-side tools that cost extra (only kDecimal charges them).

@@ -86,7 +86,7 @@ std::string kinds_json(const Kinds& kinds) {
 std::string log_content(const ChargeInput& input, const Usage& usage, const Price& price, const ToolSurcharges& tools) {
   const bool nothing = usage.prompt_tokens + usage.completion_tokens == 0;
   if (input.formula == Formula::kMessages) return nothing ? "（可能是上游出错）" : "";
-  if (input.formula == Formula::kAudio) {
+  if (input.formula == Formula::kAudio || input.formula == Formula::kRealtime) {
     std::string text =
         price.price_billed
             ? fmt::format("模型价格 {:.2f}，分组倍率 {:.2f}", price.model_price, price.group_ratio)
@@ -121,7 +121,8 @@ std::string log_content(const ChargeInput& input, const Usage& usage, const Pric
 }
 
 std::string log_members(const ChargeInput& input, const Usage& usage, const Price& price, const ToolSurcharges& tools) {
-  const bool audio = input.formula == Formula::kAudio;
+  const bool realtime = input.formula == Formula::kRealtime;
+  const bool audio = input.formula == Formula::kAudio || realtime;
   std::string out;
   out.reserve(256);
   number(out, "model_ratio", price.model_ratio);
@@ -133,7 +134,7 @@ std::string log_members(const ChargeInput& input, const Usage& usage, const Pric
   number(out, "user_group_ratio", price.user_group_ratio);
 
   if (audio) {
-    yes(out, "audio");
+    yes(out, realtime ? "ws" : "audio");
     number(out, "audio_input", usage.prompt_audio_tokens);
     number(out, "audio_output", usage.completion_audio_tokens);
     number(out, "text_input", usage.prompt_text_tokens);

@@ -195,7 +195,7 @@ sql::Result<void> FlushConsumer::apply_statistics(sql::Connection& db, const std
     sum.hour = hour;
     sum.token_used += log.prompt_tokens + log.completion_tokens;
     ++sum.count;
-    sum.quota += settle.charge;
+    sum.quota += log.quota;  // of the whole request
   }
   for (auto [id, quota] : channels) {
     auto done = db.execute("UPDATE channels SET used_quota = used_quota + ? WHERE id = ?", {quota, id});

@@ -27,8 +27,9 @@ struct Journal::Operation {
   std::int64_t seq = 0;    // kQuarantine
   std::string request_id;  // kQuarantine: the error
   std::string payload;
+  std::string next;  // kAppend: the in-flight row that takes the place of the one dropped
   Done done;
-  std::size_t size() const { return request_id.size() + payload.size() + 64; }
+  std::size_t size() const { return request_id.size() + payload.size() + next.size() + 64; }
 };
 
 // A row that has its number and is not on disk.
@@ -127,11 +128,12 @@ void Journal::push(Operation operation, bool wake) {
 
 void Journal::wake() { wake_.notify_one(); }
 
-void Journal::append(const Record& record, Done done, bool wake) {
+void Journal::append(const Record& record, Done done, bool wake, const InflightRecord* next) {
   push({.what = Operation::What::kAppend,
         .kind = static_cast<std::int64_t>(record.kind),
         .request_id = record.kind == RecordKind::kSettle ? record.settle.log.request_id : std::string(),
         .payload = encode(record),
+        .next = next ? encode_inflight(*next) : std::string(),
         .done = std::move(done)},
        wake);
 }
@@ -140,11 +142,12 @@ void Journal::inflight_put(const InflightRecord& record) {
   push({.what = Operation::What::kPut,
         .request_id = record.settle.log.request_id,
         .payload = encode_inflight(record),
+        .next = {},
         .done = {}});
 }
 
 void Journal::inflight_remove(std::string request_id) {
-  push({.what = Operation::What::kRemove, .request_id = std::move(request_id), .payload = {}, .done = {}});
+  push({.what = Operation::What::kRemove, .request_id = std::move(request_id), .payload = {}, .next = {}, .done = {}});
 }
 
 void Journal::quarantine(std::int64_t seq, std::string error, std::string payload) {
@@ -152,6 +155,7 @@ void Journal::quarantine(std::int64_t seq, std::string error, std::string payloa
         .seq = seq,
         .request_id = std::move(error),
         .payload = std::move(payload),
+        .next = {},
         .done = {}});
 }
 
@@ -248,7 +252,8 @@ bool Journal::write_group(const std::deque<Operation>& group) {
     switch (operation.what) {
       case Operation::What::kAppend:
         ok = file.insert({.seq = seq, .prev = last, .at = now, .payload = operation.payload}, operation.kind) &&
-             drop(operation.request_id);
+             drop(operation.request_id) &&
+             (operation.next.empty() || file.put_inflight(operation.request_id, now, operation.next));
         last = seq++;
         break;
       case Operation::What::kPut:
@@ -271,10 +276,10 @@ bool Journal::write_group(const std::deque<Operation>& group) {
   next_seq_ = seq;
   last_seq_ = last;
   for (const auto& operation : group) {
-    if (operation.what == Operation::What::kAppend || operation.what == Operation::What::kRemove)
-      inflight_ids_.erase(operation.request_id);
-    else if (operation.what == Operation::What::kPut)
+    if (operation.what == Operation::What::kPut || !operation.next.empty())
       inflight_ids_.insert(operation.request_id);
+    else if (operation.what == Operation::What::kAppend || operation.what == Operation::What::kRemove)
+      inflight_ids_.erase(operation.request_id);
   }
   return true;
 }

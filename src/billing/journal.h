@@ -73,7 +73,8 @@ class Journal {
   // Queues a record; `done` is called once, on the writer's thread, when its group is committed, and after 2 s at the
   // latest. Drops the in-flight row of the same request id in the same group.
   // With wake = false the writer is told by a later wake(): who appends several in a row tells it once.
-  void append(const Record& record, Done done, bool wake = true);
+  // `next`: in the same group, an in-flight row of that id in place of the one that was dropped.
+  void append(const Record& record, Done done, bool wake = true, const InflightRecord* next = nullptr);
   void wake();
 
   // In-flight rows ride along in the groups; nobody waits for them.

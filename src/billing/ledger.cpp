@@ -10,12 +10,14 @@ namespace tollgate::billing {
 namespace {
 
 constexpr std::size_t kBatch = 2000;         // records in one transaction
-constexpr std::size_t kTakes = 200;          // of them for waiting requests
+constexpr std::size_t kTakes = 200;          // accounts of a transaction that are taken from
 constexpr std::size_t kReturns = 100;        // of them for idle slices
 constexpr std::size_t kFlushEarly = 10'000;  // records that do not wait for the rhythm
 constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kForgetMs = 60'000;
-constexpr int kRounds = 8;  // transactions a request waits for at most
+constexpr std::chrono::milliseconds kTryAgain{500};
+constexpr std::int64_t kCallTickMs = 50;   // while other nodes are asked
+constexpr std::int64_t kProbeMs = 10'000;  // an idle node looks so often whether the database is there
 
 void mark_recovered(std::string& other) {
   if (other.size() < 2 || other.front() != '{')
@@ -34,7 +36,8 @@ Ledger::Ledger(std::string node, LedgerSettings settings, Journal& journal, Slic
       slices_(slices),
       pool_(pool),
       clock_(clock),
-      batch_limit_(kBatch) {
+      batch_limit_(kBatch),
+      last_contact_ms_(clock.unix_millis()) {
   slices_.on_low([this](const AccountPtr& account) {
     std::lock_guard lock(mutex_);
     incoming_low_.push_back(account);
@@ -49,27 +52,6 @@ Ledger::Ledger(std::string node, LedgerSettings settings, Journal& journal, Slic
 }
 
 Ledger::~Ledger() { stop(std::chrono::steady_clock::now()); }
-
-void Ledger::acquire(AccountPtr wallet, AccountPtr token, core::Quota amount, std::function<void(AcquireResult)> done) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!stopping_) {
-      incoming_.push_back({std::move(wallet), std::move(token), amount.units, std::move(done)});
-      urgent_ = true;
-      wake_.notify_one();
-      return;
-    }
-  }
-  done({});
-}
-
-void Ledger::take_in() {
-  std::lock_guard lock(mutex_);
-  for (auto& waiter : incoming_) waiters_.push_back(std::move(waiter));
-  incoming_.clear();
-  low_.insert(low_.end(), incoming_low_.begin(), incoming_low_.end());
-  incoming_low_.clear();
-}
 
 void Ledger::list(const AccountPtr& account) {
   if (std::exchange(account->ledger.listed, true)) return;
@@ -179,6 +161,7 @@ Ledger::Step Ledger::work_step(bool closing) {
   WorkMap work;
   gather_waiting(work);
   gather_low(work);
+  gather_asked(work);
   gather_returns(work, closing);
   if (closing) journal_.commit_queued();
   auto now = clock_.unix_millis();
@@ -200,9 +183,15 @@ Ledger::Step Ledger::work_step(bool closing) {
     for (auto& [id, entry] : work)
       if (entry.account) entry.account->free += std::exchange(entry.returning, 0);
     work.clear();
+    answer_asked(false);
   }
-  if (work.empty() && rows.empty() && !unsure_) return Step::kIdle;
-  switch (transact(work, rows, false)) {
+  if (work.empty() && rows.empty() && !unsure_) {
+    answer_asked(true);
+    return now - last_contact_ms_ < kProbeMs ? Step::kIdle : probe();
+  }
+  const auto outcome = transact(work, rows, false);
+  answer_asked(outcome == Outcome::kDone);
+  switch (outcome) {
     case Outcome::kDone:
       // The next one is due a rhythm after this one, unless more is waiting than one batch holds.
       if (rows.size() < kBatch) next_flush_ms_ = now + settings_.rhythm.count();
@@ -220,6 +209,18 @@ Ledger::Step Ledger::work_step(bool closing) {
   return Step::kAway;
 }
 
+Ledger::Step Ledger::probe() {
+  auto lease = pool_.lease();
+  auto answer = lease ? (*lease)->query("SELECT 1") : sql::Result<std::vector<sql::Row>>(lease.error());
+  if (answer) {
+    forget_exposed();
+    return Step::kIdle;
+  }
+  reachable_ = false;
+  core::log::warn("ledger: {}", answer.error().message);
+  return Step::kAway;
+}
+
 bool Ledger::find_poison(std::vector<JournalRow>& rows) {
   if (rows.empty()) return false;
   if (!only_charges_ || rows.size() > 1) {
@@ -231,38 +232,14 @@ bool Ledger::find_poison(std::vector<JournalRow>& rows) {
   return transact(none, rows, true) == Outcome::kDone;
 }
 
-void Ledger::gather_waiting(WorkMap& work) {
-  std::deque<Waiter> still;
-  for (auto& waiter : waiters_) {
-    if (work.size() < kTakes) {
-      if (auto held = slices_.try_reserve(waiter.wallet, waiter.token, core::Quota{waiter.amount})) {
-        waiter.done({.outcome = AcquireOutcome::kReserved, .reservation = std::move(*held), .balance = {}});
-        continue;
-      }
-      for (const auto& account : {waiter.wallet, waiter.token}) {
-        if (!account) continue;
-        auto& entry = work[account->id];
-        entry.account = account;
-        entry.asked = true;
-        entry.waiting += waiter.amount;
-      }
-    }
-    still.push_back(std::move(waiter));
-  }
-  waiters_.swap(still);
-  for (auto& [id, entry] : work) {
-    entry.waiting = std::max<std::int64_t>(entry.waiting - entry.account->free, 0);
-    entry.wanted = std::max(entry.waiting, level(*entry.account) - entry.account->free);
-  }
-}
-
 void Ledger::gather_low(WorkMap& work) {
   for (const auto& account : std::exchange(low_, {})) {
     account->told = false;
-    auto missing = level(*account) - account->free;
+    auto missing = take_beyond_requests(*account) - account->free;
     if (missing <= 0 || work.size() >= 2 * kTakes) continue;
     auto& entry = work[account->id];
     entry.account = account;
+    entry.free = account->free;
     entry.wanted = std::max(entry.wanted, missing);
   }
 }
@@ -313,54 +290,6 @@ void Ledger::gather_returns(WorkMap& work, bool all) {
   }
 }
 
-void Ledger::answer_waiters(const WorkMap& work) {
-  std::deque<Waiter> still;
-  for (auto& waiter : waiters_) {
-    auto wallet = work.find(waiter.wallet->id);
-    auto token = waiter.token ? work.find(waiter.token->id) : work.end();
-    if (wallet == work.end() || !wallet->second.asked ||
-        (waiter.token && (token == work.end() || !token->second.asked))) {
-      still.push_back(std::move(waiter));
-      continue;
-    }
-    core::Quota amount{waiter.amount};
-    auto reserved = [&](std::optional<Reservation> held) {
-      if (held) waiter.done({.outcome = AcquireOutcome::kReserved, .reservation = std::move(*held), .balance = {}});
-      return held.has_value();
-    };
-    if (reserved(slices_.try_reserve(waiter.wallet, waiter.token, amount))) continue;
-    auto seen = [](const Work& entry) {
-      return core::Quota{entry.balance_after + entry.held_by_all - entry.account->unflushed};
-    };
-    auto in_wallet = seen(wallet->second);
-    auto in_token = waiter.token ? seen(token->second) : core::Quota{INT64_MAX};
-    if (waiter.amount <= 0 && in_wallet.units > 0 && in_token.units >= 0 &&
-        reserved(slices_.try_reserve_seen(waiter.wallet, waiter.token, amount)))
-      continue;
-    if (amount > in_wallet && in_wallet > settings_.trust && in_token > settings_.trust) {
-      auto all = waiter.wallet->free.load();
-      if (waiter.token) all = std::min(all, waiter.token->free.load());
-      if (all > 0 && reserved(slices_.try_reserve(waiter.wallet, waiter.token, core::Quota{all}))) continue;
-    }
-    const bool token_lacks = waiter.token && waiter.amount > 0 && waiter.token->free < waiter.amount;
-    const auto& lacking = token_lacks ? token->second : wallet->second;
-    // Others were faster, but the balance has more.
-    if (lacking.balance_after > 0 && waiter.amount > 0 && ++waiter.rounds < kRounds) {
-      still.push_back(std::move(waiter));
-      continue;
-    }
-    waiter.done({.outcome = AcquireOutcome::kRefused,
-                 .reservation = {},
-                 .account = token_lacks ? AccountKind::kToken : AccountKind::kWallet,
-                 .balance = token_lacks ? in_token : in_wallet});
-  }
-  waiters_.swap(still);
-}
-
-void Ledger::fail_waiters() {
-  for (auto& waiter : std::exchange(waiters_, {})) waiter.done({});
-}
-
 void Ledger::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "ledger");
@@ -405,12 +334,16 @@ void Ledger::run() {
     if (result == Step::kMoved) {
       pause = std::chrono::milliseconds(100);
     } else if (result == Step::kAway) {
-      // Requests that come meanwhile are told at the next try.
-      wake_.wait_for(lock, closing ? std::chrono::milliseconds(100) : pause, [&] { return stopping_ && !closing; });
+      if (closing) pause = std::chrono::milliseconds(100);
+      auto ending = [&] { return stopping_ && !closing; };
+      // Requests that come meanwhile are told at the next try, which they bring nearer.
+      if (wake_.wait_for(lock, pause, [&] { return ending() || !incoming_.empty(); }))
+        wake_.wait_for(lock, std::min(pause, kTryAgain), ending);
       pause = std::min(pause * 2, std::chrono::milliseconds(5000));
     } else {
       auto pressing = [this] { return urgent_ || stopping_ || (work_ && !journal_.writable()); };
-      wake_.wait_for(lock, std::chrono::milliseconds(kTickMs), [&] { return work_ || pressing(); });
+      const auto tick = std::chrono::milliseconds(open_calls_.empty() ? kTickMs : kCallTickMs);
+      wake_.wait_for(lock, tick, [&] { return work_ || pressing(); });
       // Charges wait for their rhythm, requests do not.
       auto early = std::chrono::milliseconds(next_flush_ms_ - clock_.unix_millis());
       if (work_ && early.count() > 0)

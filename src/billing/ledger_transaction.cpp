@@ -35,7 +35,7 @@ std::size_t Ledger::gather_charges(WorkMap& work, const std::vector<JournalRow>&
       wallet.charge += settle.charge.units;
       if (settle.counts_use) {
         wallet.used += settle.charge.units;
-        ++wallet.requests;
+        wallet.requests += settle.part ? 0 : 1;
       }
     }
     if (counted) wallet.leaving += settle.charge.units;
@@ -55,11 +55,17 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
   attempt.work = std::move(work);
   auto fail = [&](const sql::Error& error, const char* doing) {
     undo(attempt);
-    core::log::warn("ledger: {}: {}", doing, error.message);
+    if (reachable_ || conflicts(error)) core::log::warn("ledger: {}: {}", doing, error.message);
     if (is_poison(error) && !rows.empty()) return Outcome::kPoison;
     reachable_ = conflicts(error);
     return conflicts(error) ? Outcome::kAgain : Outcome::kAway;
   };
+  auto now = clock_.unix_millis();
+  struct Busy {
+    std::atomic<std::int64_t>& since;
+    ~Busy() { since = 0; }
+  } busy{busy_since_ms_};
+  busy_since_ms_ = now;
   auto lease = pool_.lease();
   if (!lease) return fail(lease.error(), "connect");
   auto& db = **lease;
@@ -67,7 +73,6 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
     sql::Connection& db;
     ~Rollback() { db.rollback(); }
   } rollback{db};
-  auto now = clock_.unix_millis();
 
   if (auto begun = db.begin(); !begun) return fail(begun.error(), "begin");
   auto mark = lock_mark(db, node_, kConsumer, now);
@@ -138,7 +143,7 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
     return Outcome::kAway;
   }
   core::fault_point(recovered_ ? "ledger.committed" : "recovery.committed");
-  reachable_ = true;
+  forget_exposed();
   confirm(attempt);
   work = std::move(attempt.work);
   return Outcome::kDone;
@@ -182,8 +187,10 @@ sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& wor
   // Flush: off the slice where there is one. What was given up in the meantime comes off the balance.
   (slice->empty() ? balance : amount) -= work.charge;
   if (work.wanted > 0 && work.row && balance > 0) {
-    auto share = settings_.ready_nodes > 1 ? balance / (2 * settings_.ready_nodes) : balance;
-    auto taken = std::min(std::max(std::min(work.wanted, share), work.waiting), balance);
+    auto taken = amount_to_take(balance, work.free, work.wanted, share_of(balance), work.amounts);
+    // A request beyond all there is may be cut to it: it gets all there is.
+    const auto all = balance + amount + others;
+    if (!work.amounts.empty() && work.amounts.front() > all && all > settings_.trust.units) taken = balance;
     balance -= taken;
     amount += taken;
   }
@@ -191,6 +198,7 @@ sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& wor
   amount -= returned;
   balance += returned;
   if (!work.row) amount = 0;  // the account was deleted, and its money with it
+  work.moved = work.row ? balance - balance_before : 0;
   work.balance_after = balance;
   work.amount_after = amount;
   work.held_by_all = others + amount;
@@ -203,7 +211,7 @@ sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& wor
   };
   sql::Result<void> done;
   const auto change = balance - balance_before;
-  if (work.row && wallet && (change != 0 || work.requests != 0))
+  if (work.row && wallet && (change != 0 || work.used != 0 || work.requests != 0))
     done =
         run("UPDATE users SET quota = quota + ?, used_quota = used_quota + ?, request_count = request_count + ?"
             " WHERE id = ?",
@@ -229,10 +237,16 @@ sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& wor
              {amount, now, to_string(id.kind), id.id, std::string_view(node_)});
 }
 
+std::int64_t Ledger::share_of(std::int64_t balance) const {
+  const auto nodes = ready_nodes_.load();
+  return nodes > 1 ? balance / (2 * nodes) : balance;
+}
+
 void Ledger::confirm(Attempt& attempt) {
   for (auto& [id, work] : attempt.work) {
     auto account = work.account ? work.account : slices_.find(id);
     // Until recovery is over the slices are the dead process's: they go back whole and nobody spends them.
+    if (on_moved_ && work.moved != 0) on_moved_(id, core::Quota{work.moved});
     const auto ours = recovered_ ? work.amount_after : 0;
     if (!account && ours != 0) account = slices_.account(id);
     if (!account) continue;
@@ -242,6 +256,7 @@ void Ledger::confirm(Attempt& attempt) {
     account->amount = ours;
     account->free += change;
     if (work.wanted > 0) account->low = work.balance_after > 0 ? level(*account) / 3 : INT64_MIN;
+    account->exposure = std::max<std::int64_t>(0, std::min(settings_.exposure, work.balance_after / 10 / ready_nodes_));
     if (account->amount != 0 || account->free != 0) list(account);
   }
   move_to(attempt.position, attempt.tx);

@@ -207,7 +207,8 @@ core::Result<Price> PriceBook::resolve(const PriceQuery& query) const {
   const double* audio_completion = find(audio_completion_ratio_, name);
   price.audio_model = audio != nullptr || audio_completion != nullptr;
 
-  if (const double* per_call = find_price(query.model); per_call != nullptr) {
+  const double* per_call = find_price(query.model);
+  if (per_call != nullptr && !query.by_tokens) {
     price.price_billed = true;
     price.model_price = *per_call;
     if (query.image_factor != 0) price.model_price *= query.image_factor;
@@ -216,7 +217,7 @@ core::Result<Price> PriceBook::resolve(const PriceQuery& query) const {
   }
   if (const double* ratio = find_ratio(query.model); ratio != nullptr) {
     price.model_ratio = *ratio;
-  } else if (self_use_ || query.accept_unset_ratio) {
+  } else if (self_use_ || query.accept_unset_ratio || per_call != nullptr) {
     price.model_ratio = kSelfUseRatio;
   } else {
     return core::error(

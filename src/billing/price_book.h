@@ -42,6 +42,7 @@ struct PriceQuery {
   std::string_view using_group = {};  // the group the request runs in (never "auto")
   bool accept_unset_ratio = false;    // the user's own setting accept_unset_model_ratio_model
   double image_factor = 0;            // image_price_factor(); 0 on other routes
+  bool by_tokens = false;             // realtime: by the ratios also where the model has a price a call
 };
 
 // Immutable; share it by shared_ptr<const PriceBook> in the snapshot. Lookups allocate nothing.

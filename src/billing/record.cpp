@@ -70,11 +70,12 @@ enum Flag : std::int64_t {
   kExportData = 8,
   kStream = 16,
   kBegun = 32,
+  kPart = 64,
 };
 
 void write_settle(Writer& w, const SettleRecord& r, std::int64_t more_flags) {
   w.integer((r.token_limited ? kTokenLimited : 0) | (r.counts_use ? kCountsUse : 0) | (r.write_log ? kWriteLog : 0) |
-            (r.export_data ? kExportData : 0) | (r.log.is_stream ? kStream : 0) | more_flags);
+            (r.export_data ? kExportData : 0) | (r.log.is_stream ? kStream : 0) | (r.part ? kPart : 0) | more_flags);
   w.integer(r.user.value);
   w.integer(r.token.value);
   w.integer(r.channel.value);
@@ -105,6 +106,7 @@ std::int64_t read_settle(Reader& in, SettleRecord& r) {
   r.counts_use = (flags & kCountsUse) != 0;
   r.write_log = (flags & kWriteLog) != 0;
   r.export_data = (flags & kExportData) != 0;
+  r.part = (flags & kPart) != 0;
   r.user.value = in.integer();
   r.token.value = in.integer();
   r.channel.value = in.integer();

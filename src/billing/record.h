@@ -22,9 +22,10 @@ struct SettleRecord {
   core::UserId user;
   core::TokenId token;         // 0: none (playground)
   core::ChannelId channel;     // 0: none
-  core::Quota charge;          // comes off user and token; never negative
+  core::Quota charge;          // comes off user and token; negative only where a part gives back what another took
   bool token_limited = false;  // set by Billing::settle: the reservation held the key's account
   bool counts_use = false;     // non-zero tokens: used_quota of user and channel and request_count move
+  bool part = false;           // one of several charges of a request, not the last: the request is not counted
   bool write_log = true;       // option LogConsumeEnabled at the time of the request
   bool export_data = false;    // option DataExportEnabled (and write_log): the dashboard's hour grows
   model::LogRow log;

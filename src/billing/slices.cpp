@@ -1,5 +1,6 @@
 #include "billing/slices.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tollgate::billing {
@@ -36,6 +37,25 @@ void Reservation::release() {
   token_.reset();
 }
 
+Reservation Reservation::split(core::Quota amount) {
+  Reservation part;
+  part.wallet_ = wallet_;
+  part.token_ = token_;
+  part.amount_ = std::clamp<std::int64_t>(amount.units, 0, std::max<std::int64_t>(amount_, 0));
+  amount_ -= part.amount_;
+  return part;
+}
+
+void Reservation::merge(Reservation&& other) {
+  if (!wallet_) {
+    *this = std::move(other);
+    return;
+  }
+  if (!other.wallet_) return;
+  amount_ += std::exchange(other.amount_, 0);
+  other.release();
+}
+
 Slices::Shard& Slices::shard(AccountId id) const {
   auto at = static_cast<std::size_t>(id.id) % kShards;
   return shards_[at + (id.kind == AccountKind::kToken ? kShards : 0)];
@@ -66,13 +86,26 @@ std::optional<Reservation> Slices::try_reserve(const AccountPtr& wallet, const A
 
 std::optional<Reservation> Slices::try_reserve_seen(const AccountPtr& wallet, const AccountPtr& token,
                                                     core::Quota amount) {
+  auto needed = amount.units > 0 ? amount.units : INT64_MIN;
+  return reserve(wallet, token, amount, needed, needed);
+}
+
+std::optional<Reservation> Slices::try_reserve_exposed(const AccountPtr& wallet, const AccountPtr& token,
+                                                       core::Quota amount) {
+  // Even what costs nothing needs something that is left.
+  auto needed = std::max<std::int64_t>(amount.units, 1);
+  auto token_needs = token ? amount.units - token->exposure.load() : 0;
+  return reserve(wallet, token, amount, needed - wallet->exposure.load(), token_needs);
+}
+
+std::optional<Reservation> Slices::reserve(const AccountPtr& wallet, const AccountPtr& token, core::Quota amount,
+                                           std::int64_t wallet_needs, std::int64_t token_needs) {
   wallet->uses.fetch_add(1, std::memory_order_relaxed);
   if (token) token->uses.fetch_add(1, std::memory_order_relaxed);
-  auto needed = amount.units > 0 ? amount.units : INT64_MIN;
   auto token_left = std::optional<std::int64_t>(0);
-  if (token) token_left = take(*token, amount.units, needed);
+  if (token) token_left = take(*token, amount.units, token_needs);
   if (!token_left) return std::nullopt;
-  auto left = take(*wallet, amount.units, needed);
+  auto left = take(*wallet, amount.units, wallet_needs);
   if (!left) {
     if (token) token->free += amount.units;
     return std::nullopt;

@@ -44,6 +44,8 @@ class Account {
   std::atomic<bool> told{false};             // it knows already
 
   std::atomic<std::int64_t> amount{0};  // the slice as `free` was computed from; the ledger writes it
+  // What may be spent beyond the slice while the database is away; the ledger writes it.
+  std::atomic<std::int64_t> exposure{0};
 
   struct LedgerState {
     std::int64_t spent_seen = 0;
@@ -51,6 +53,7 @@ class Account {
     std::int64_t rate_per_10s = 0;
     std::int64_t idle_since_ms = 0;
     std::int64_t rate_at_ms = 0;
+    std::int64_t scarce_until_ms = 0;  // nodes look for what is left: only what requests wait for is taken
     bool listed = false;
   } ledger;
 };
@@ -70,6 +73,9 @@ class Reservation {
   const AccountPtr& wallet() const { return wallet_; }
   const AccountPtr& token() const { return token_; }
   void release();
+  // For requests that are charged in parts: at most `amount` of it as a reservation of its own, and back.
+  Reservation split(core::Quota amount);
+  void merge(Reservation&& other);  // of the same accounts
 
  private:
   friend class Slices;
@@ -96,6 +102,9 @@ class Slices {
   // As above with what is known beyond the slice: amount 0 passes whatever is free (the balance was seen positive).
   std::optional<Reservation> try_reserve_seen(const AccountPtr& wallet, const AccountPtr& token, core::Quota amount);
 
+  // While the database is away: as far as `exposure` goes below what the slice has.
+  std::optional<Reservation> try_reserve_exposed(const AccountPtr& wallet, const AccountPtr& token, core::Quota amount);
+
   // free += reservation − charge in every account of the reservation, which is used up. Before the record can be read
   // by the ledger.
   static void settle(Reservation& reservation, core::Quota charge);
@@ -115,6 +124,8 @@ class Slices {
     std::unordered_map<std::int64_t, AccountPtr> accounts;
   };
   Shard& shard(AccountId id) const;
+  std::optional<Reservation> reserve(const AccountPtr& wallet, const AccountPtr& token, core::Quota amount,
+                                     std::int64_t wallet_needs, std::int64_t token_needs);
   void tell_if_low(const AccountPtr& account, std::int64_t left);
 
   static constexpr std::size_t kShards = 32;

@@ -9,6 +9,7 @@
 #include "core/config.h"
 #include "core/log.h"
 #include "model/version.h"
+#include "sql/server_clock.h"
 
 namespace tollgate::cluster {
 namespace {
@@ -24,6 +25,7 @@ constexpr auto kReloadPause = milliseconds(200);  // five reloads a second at mo
 constexpr auto kTryAgain = seconds(2);
 constexpr auto kFastPoll = seconds(2);
 constexpr auto kFastFor = std::chrono::minutes(5);
+constexpr auto kRemembered = std::chrono::hours(24);
 constexpr auto kMixedFor = std::chrono::hours(24);
 constexpr int kReadAgain = 5;
 
@@ -144,11 +146,13 @@ core::Result<void> ChangeFeed::load(bool tell) {
   auto before = read();
   if (!before) return before.error();
   if (tell) announce(*before);
-  const bool known = loaded_ && !behind(*before);
+  bool known = loaded_ && !behind(*before);
   // What changes while it is read is read again. After some rounds the older number stands: a later look repeats.
   for (int round = 1;; ++round) {
     auto content = callbacks_.reload();
     if (!content) return content.error();
+    // Nothing has moved since the last time, which is what most looks find.
+    if (known && *content == content_) break;
     auto after = read();
     if (!after) return after.error();
     const bool settled = *after == *before;
@@ -161,6 +165,7 @@ core::Result<void> ChangeFeed::load(bool tell) {
     content_ = *content;
     if (settled || round == kReadAgain) break;
     before = std::move(after);
+    known = false;
   }
   loaded_ = true;
   std::int64_t epoch = 0;
@@ -205,8 +210,36 @@ bool ChangeFeed::changed() {
   return loaded.has_value();
 }
 
-void ChangeFeed::user_changed(core::UserId user) { publish("user", {{"e", json::array{user.value}}}); }
-void ChangeFeed::token_changed(core::TokenId token) { publish("token", {{"e", json::array{token.value}}}); }
+void ChangeFeed::user_changed(core::UserId user) { tell_of("user", user.value); }
+void ChangeFeed::token_changed(core::TokenId token) { tell_of("token", token.value); }
+
+void ChangeFeed::tell_of(std::string_view kind, std::int64_t id) {
+  publish(kind, {{"e", json::array{id}}});
+  if (!signals_.present() || signals_.healthy()) return;
+  auto lease = pool_.lease();
+  if (!lease) return;
+  const std::string now = sql::server_now_ms((*lease)->dialect());
+  auto noted = (*lease)->execute("UPDATE tg_revocations SET at = " + now + " WHERE kind = ? AND id = ?",
+                                 {Param(kind), Param(id)});
+  if (noted && noted->affected == 0)
+    noted = (*lease)->execute("INSERT INTO tg_revocations (kind, id, at) VALUES (?, ?, " + now + ")",
+                              {Param(kind), Param(id)});
+  if (!noted && noted.error().cls != sql::ErrorClass::kDuplicate)
+    core::log::warn("a change of {} {} cannot be told to other nodes: {}", kind, id, noted.error().message);
+}
+
+void ChangeFeed::read_revocations() {
+  auto lease = pool_.lease();
+  if (!lease) return;
+  auto rows = (*lease)->query(
+      "SELECT kind, id FROM tg_revocations WHERE at > " + sql::server_now_ms((*lease)->dialect()) + " - ?",
+      {Param(std::int64_t{duration_cast<milliseconds>(kRemembered).count()})});
+  if (!rows) return;
+  for (const auto& row : *rows) {
+    if (row.text(0) == "user") callbacks_.user(core::UserId{row.integer(1)});
+    if (row.text(0) == "token") callbacks_.token(core::TokenId{row.integer(1)});
+  }
+}
 
 std::map<std::string, std::int64_t> ChangeFeed::applied() const {
   std::lock_guard lock(mutex_);
@@ -300,7 +333,10 @@ milliseconds ChangeFeed::step() {
       reload_at_.reset();
     }
   }
-  if (gap && callbacks_.everyone) callbacks_.everyone();
+  if (gap) {
+    callbacks_.everyone();
+    read_revocations();
+  }
   if (full) {
     poll(settings_.mixed != Mixed::kOff);
   } else if (look || reload) {
@@ -355,7 +391,9 @@ void ChangeFeed::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  signals_.unsubscribe();
 }
 
 }  // namespace tollgate::cluster

@@ -47,7 +47,7 @@ class ChangeFeed {
     // Reads everything anew; what it read is in force when it returns. The number stands for the content: equal as long
     // as that is. One call at a time.
     std::function<core::Result<std::uint64_t>()> reload;
-    // From other nodes: forget what is held of it. They wait for nothing.
+    // From other nodes: forget what is held of it, also what is kept in Redis. They wait for nothing.
     std::function<void(core::UserId)> user;
     std::function<void(core::TokenId)> token;
     std::function<void()> everyone;  // some messages may have been missed
@@ -65,6 +65,7 @@ class ChangeFeed {
   // After a change of this node was committed: tells the others, and returns when it is in force here. False: the
   // configuration stays as it was, with a line in the log; polling will find the change.
   bool changed();
+  // What cannot be told now is noted in SQL, for nodes whose copies in Redis outlive the outage.
   void user_changed(core::UserId user);
   void token_changed(core::TokenId token);
 
@@ -97,6 +98,8 @@ class ChangeFeed {
   void received_version(const boost::json::object& message);
   void answer_question();
   void note_epoch(std::int64_t epoch);
+  void tell_of(std::string_view kind, std::int64_t id);
+  void read_revocations();
   bool behind(const Versions& fresh) const;
   void wake();
   void run();

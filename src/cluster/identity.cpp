@@ -30,6 +30,16 @@ std::string stored_id(const std::string& directory) {
   return {};
 }
 
+bool is_here(const NodeRow& row, const Place& here) {
+  boost::system::error_code bad;
+  auto info = boost::json::parse(row.info.empty() ? "{}" : row.info, bad);
+  std::string boot;
+  if (!bad && info.is_object())
+    if (const auto* value = info.get_object().if_contains("boot"); value && value->is_string())
+      boot = std::string(value->get_string());
+  return row.advertise == here.address && (boot.empty() || boot == here.boot);
+}
+
 void set_aside(const std::string& directory) {
   const auto time =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
@@ -44,7 +54,14 @@ void set_aside(const std::string& directory) {
 
 }  // namespace
 
-sql::Result<bool> drop_copied_identity(const std::string& directory, const std::string& advertise, sql::Pool& pool,
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+sql::Result<bool> drop_copied_identity(const std::string& directory, const Place& here, sql::Pool& pool,
                                        const std::function<bool()>& wait) {
   const auto id = stored_id(directory);
   if (id.empty()) return false;
@@ -53,10 +70,10 @@ sql::Result<bool> drop_copied_identity(const std::string& directory, const std::
     {
       auto lease = pool.lease();
       if (!lease) return lease.error();
-      auto nodes = read_nodes(**lease, false);
+      auto nodes = read_nodes(**lease, true);
       if (!nodes) return nodes.error();
       const auto* row = nodes->find(id);
-      if (!row || !is_live(*row, nodes->now) || row->advertise == advertise) return false;
+      if (!row || !is_live(*row, nodes->now) || is_here(*row, here)) return false;
       if (first_beat == 0) {
         first_beat = row->heartbeat_at;
         core::log::info("node {} was alive at {} a moment ago: watching whether it still is", id, row->advertise);

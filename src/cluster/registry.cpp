@@ -15,8 +15,8 @@ using sql::Param;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kShortestBeat = milliseconds(8'000);
-constexpr std::uint64_t kBeatSpread = 2'000;  // ms
+constexpr auto kShortestBeat = milliseconds(10'000);
+constexpr std::uint64_t kBeatSpread = 1'000;  // ms
 constexpr auto kShow = seconds(2);
 constexpr auto kTellAgain = seconds(60);
 constexpr std::size_t kOffsets = 9;
@@ -65,6 +65,13 @@ sql::Result<std::int64_t> remove_old_nodes(sql::Connection& db) {
     removed += done->affected;
   }
   return removed;
+}
+
+sql::Result<void> remove_old_revocations(sql::Connection& db) {
+  auto done =
+      db.execute("DELETE FROM tg_revocations WHERE at < " + sql::server_now_ms(db.dialect()) + " - ?", {Param(kDay)});
+  if (!done) return done.error();
+  return {};
 }
 
 Registry::Registry(RegistrySettings settings, sql::Pool& pool, Board* board, const core::Clock& clock,

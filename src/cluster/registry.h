@@ -52,7 +52,7 @@ struct Warning {
   std::string text;
 };
 
-// step() is the thread's work, due at once and every eight to ten seconds, and may be driven by hand instead. Getters:
+// step() is the thread's work, due at once and every ten to eleven seconds, and may be driven by hand instead. Getters:
 // any thread.
 class Registry {
  public:
@@ -132,5 +132,7 @@ sql::Result<std::string> cluster_id(sql::Connection& db);
 // Rows that nobody needs any more: `left` for a day, `lost` for 7 days with every charge of theirs in SQL, or for 30.
 // A row of a node whose charges are missing stays. For the holder of the lease `registry`; the number of rows.
 sql::Result<std::int64_t> remove_old_nodes(sql::Connection& db);
+// Notes of changes that could not be told when they were made, after a day.
+sql::Result<void> remove_old_revocations(sql::Connection& db);
 
 }  // namespace tollgate::cluster

@@ -4,7 +4,7 @@
 
 namespace tollgate::cluster {
 
-LocalSignals::~LocalSignals() {
+void LocalSignals::unsubscribe() {
   std::lock_guard lock(hub_.mutex);
   std::erase(hub_.members, this);
 }

@@ -14,6 +14,8 @@ namespace tollgate::cluster {
 class Signals {
  public:
   virtual ~Signals() = default;
+  // Whether there is anything that could carry them.
+  virtual bool present() const { return true; }
   // Whether messages of others arrive here at present.
   virtual bool healthy() const = 0;
   // Returns at once; a message that cannot be sent is dropped.
@@ -21,14 +23,18 @@ class Signals {
   // `on_message` for each one of others or of this node, `on_gap` after some may have been missed. Both on a thread of
   // the implementation; they wait for nothing. Once, before anything is published.
   virtual void subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) = 0;
+  // Once it has returned neither is called any more.
+  virtual void unsubscribe() = 0;
 };
 
 // Without Redis: nothing arrives, nodes look by themselves.
 class NoSignals final : public Signals {
  public:
+  bool present() const override { return false; }
   bool healthy() const override { return false; }
   void publish(std::string) override {}
   void subscribe(std::function<void(std::string_view)>, std::function<void()>) override {}
+  void unsubscribe() override {}
 };
 
 // Between the parts of one process, for tests: messages arrive within publish().
@@ -39,10 +45,11 @@ class LocalSignals final : public Signals {
     std::vector<LocalSignals*> members;
   };
   explicit LocalSignals(Hub& hub) : hub_(hub) {}
-  ~LocalSignals() override;
+  ~LocalSignals() override { LocalSignals::unsubscribe(); }
   bool healthy() const override { return healthy_; }
   void publish(std::string message) override;
   void subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) override;
+  void unsubscribe() override;
   void set_healthy(bool healthy);  // false: cut off from the others
 
  private:

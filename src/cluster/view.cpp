@@ -56,10 +56,19 @@ sql::Result<View> read_view(sql::Connection& db) {
   if (!leases) return leases.error();
   for (const auto& row : *leases)
     view.leases.push_back({row.text(0), row.text(1), row.integer(2), row.integer(3), row.integer(4)});
+  auto marks = db.query("SELECT node_id, MIN(seq) FROM tg_marks GROUP BY node_id", {});
+  if (!marks) return marks.error();
+  for (const auto& row : *marks) view.marks.emplace(row.text(0), row.integer(1));
   auto versions = model::read_versions(db);
   if (!versions) return versions.error();
   view.versions = std::move(*versions);
   return view;
+}
+
+std::int64_t missing_records(const View& view, const NodeRow& row) {
+  if (is_live(row, view.nodes.now)) return 0;  // it is flushing
+  auto mark = view.marks.find(row.node_id);
+  return std::max<std::int64_t>(0, row.journal_last_seq - (mark == view.marks.end() ? 0 : mark->second));
 }
 
 bool is_held(const LeaseRow& lease, std::int64_t now) { return lease.expires_at >= now; }
@@ -97,6 +106,7 @@ json::object to_json(const View& view, const NodeRow& row, std::string_view self
   out["epoch"] = row.epoch;
   out["epoch_lag"] = std::max<std::int64_t>(0, epoch_of(view) - row.epoch);
   out["journal_last_seq"] = row.journal_last_seq;
+  out["journal_missing"] = missing_records(view, row);
   out["session_fp"] = shown(row.session_fp);
   out["crypto_fp"] = shown(row.crypto_fp);
   out["schema_min"] = row.schema_min;

@@ -3,6 +3,7 @@
 #pragma once
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,10 @@ struct View {
   Nodes nodes;  // with their info
   std::vector<LeaseRow> leases;
   std::vector<model::Version> versions;
+  std::map<std::string, std::int64_t> marks;  // node → the journal record up to which everything of it is in SQL
 };
+// Journal records of a node that is gone which no consumer has seen: they lie on its disk (tollgate journal replay).
+std::int64_t missing_records(const View& view, const NodeRow& row);
 sql::Result<View> read_view(sql::Connection& db);
 
 bool is_held(const LeaseRow& lease, std::int64_t now);

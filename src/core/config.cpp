@@ -342,9 +342,6 @@ Config Config::load(const ConfigSources& sources, ConfigReport& report) {
         .push_back(std::string(name) + ": the value " + weakness +
                    ", which others can guess; 'tollgate secret --env' " + "makes good ones, the same on all nodes");
   }
-  const auto& dsn = config.text("SQL_DSN");
-  if (!dsn.empty() && !dsn.starts_with("local"))
-    report.errors.emplace_back("SQL_DSN: this build speaks SQLite only; unset it to start");
   return config;
 }
 

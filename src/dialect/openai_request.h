@@ -23,6 +23,7 @@ enum class OpenAiRoute {
   kTranscriptions,
   kTranslations,
   kRerank,
+  kRealtime,
 };
 
 enum class IncludeUsage { kAbsent, kFalse, kTrue };  // kFalse: stream_options is there without a true include_usage

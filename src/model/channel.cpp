@@ -5,6 +5,7 @@
 
 #include "model/columns.h"
 #include "model/version.h"
+#include "sql/dialect.h"
 #include "sql/transaction.h"
 
 namespace tollgate::model {
@@ -90,8 +91,13 @@ std::vector<std::pair<std::string_view, Param>> editable(const Channel& c) {
 sql::Result<void> write_abilities(sql::Connection& db, const Channel& channel) {
   auto cleared = db.execute("DELETE FROM abilities WHERE channel_id = ?", {Param(channel.id.value)});
   if (!cleared) return cleared.error();
-  auto statement = "INSERT OR IGNORE INTO abilities (" + sql::quoted(db.dialect(), "group") +
-                   ", model, channel_id, enabled, priority, weight, tag) VALUES (?, ?, ?, ?, ?, ?, ?)";
+  const auto group_column = sql::quoted(db.dialect(), "group");
+  // A model may stand twice in the list, on MySQL also in another letter case.
+  const auto statement =
+      sql::insert_or_keep(db.dialect(),
+                          "INSERT INTO abilities (" + group_column +
+                              ", model, channel_id, enabled, priority, weight, tag) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                          group_column + ", model, channel_id");
   for (const auto& group : split_list(channel.group))
     for (const auto& model : split_list(channel.models)) {
       auto done = db.execute(statement, {Param(std::string_view(group)), Param(std::string_view(model)),
@@ -128,7 +134,7 @@ Where where(sql::Connection& db, const ChannelFilter& filter) {
     out.text += ")";
   }
   if (!filter.group.empty()) {
-    out.text += " AND (',' || " + sql::quoted(db.dialect(), "group") + " || ',') LIKE ? ESCAPE '!'";
+    out.text += " AND " + sql::between_commas(db.dialect(), sql::quoted(db.dialect(), "group")) + " LIKE ? ESCAPE '!'";
     auto pattern = contains_pattern(filter.group);
     bind("%," + pattern.substr(1, pattern.size() - 2) + ",%");
   }
@@ -260,7 +266,7 @@ sql::Result<core::ChannelId> create_channel(sql::Connection& db, const Channel& 
       marks += ", ?";
       params.push_back(value);
     }
-    auto done = db.execute("INSERT INTO channels (" + names + ") VALUES (" + marks + ")", params);
+    auto done = db.insert("INSERT INTO channels (" + names + ") VALUES (" + marks + ")", params);
     if (!done) return done.error();
     auto stored = channel;
     stored.id = {done->insert_id};
@@ -348,12 +354,12 @@ sql::Result<AbilityRepair> rebuild_abilities(sql::Connection& db) {
 }
 
 sql::Result<std::vector<std::string>> enabled_models(sql::Connection& db) {
-  return texts(db.query("SELECT DISTINCT model FROM abilities WHERE enabled = 1 ORDER BY model", {}));
+  return texts(db.query("SELECT DISTINCT model FROM abilities WHERE enabled ORDER BY model", {}));
 }
 
 sql::Result<std::vector<std::string>> enabled_models_of_group(sql::Connection& db, std::string_view group) {
-  return texts(db.query("SELECT DISTINCT model FROM abilities WHERE enabled = 1 AND " +
-                            sql::quoted(db.dialect(), "group") + " = ? ORDER BY model",
+  return texts(db.query("SELECT DISTINCT model FROM abilities WHERE enabled AND " + sql::quoted(db.dialect(), "group") +
+                            " = ? ORDER BY model",
                         {Param(group)}));
 }
 

@@ -36,8 +36,17 @@ inline std::string contains_pattern(std::string_view text) {
   return pattern + "%";
 }
 
-// The text of a class "time" column for SQLite: YYYY-MM-DD hh:mm:ss+00:00.
-std::string time_text(std::int64_t unix_seconds);
+// The text of a class "time" column, in UTC: YYYY-MM-DD hh:mm:ss+00:00, on MySQL without the zone.
+std::string time_text(sql::Dialect dialect, std::int64_t unix_seconds);
+
+// The beginning of a UTF-8 text, for columns of limited length: at most so many characters, which the databases count.
+inline std::string_view first_characters(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t characters = 0;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U && ++characters > most) return text.substr(0, i);
+  return text;
+}
 
 inline sql::Error missing_row() { return sql::Error{sql::ErrorClass::kData, 0, "no such row"}; }
 

@@ -2,6 +2,7 @@
 
 #include "model/columns.h"
 #include "model/version.h"
+#include "sql/dialect.h"
 
 namespace tollgate::model {
 
@@ -15,25 +16,15 @@ sql::Result<std::vector<std::pair<std::string, std::string>>> load_options(sql::
   return options;
 }
 
-namespace {
-
-sql::Result<void> write_option(sql::Connection& db, std::string_view key, std::string_view value) {
-  auto name = sql::quoted(db.dialect(), "key");
-  auto updated = db.execute("UPDATE options SET value = ? WHERE " + name + " = ?", {Param(value), Param(key)});
-  if (!updated) return updated.error();
-  if (updated->affected > 0) return {};
-  auto inserted = db.execute("INSERT INTO options (" + name + ", value) VALUES (?, ?)", {Param(key), Param(value)});
-  if (inserted) return {};
-  if (inserted.error().cls != sql::ErrorClass::kDuplicate) return inserted.error();
-  auto again = db.execute("UPDATE options SET value = ? WHERE " + name + " = ?", {Param(value), Param(key)});
-  if (!again) return again.error();
-  return {};
-}
-
-}  // namespace
-
 sql::Result<void> save_option(sql::Connection& db, std::string_view key, std::string_view value) {
-  return with_version(db, Topic::kOptions, [&](sql::Connection& tx) { return write_option(tx, key, value); });
+  return with_version(db, Topic::kOptions, [&](sql::Connection& tx) -> sql::Result<void> {
+    auto name = sql::quoted(tx.dialect(), "key");
+    auto done = tx.execute(
+        sql::insert_or_set(tx.dialect(), "INSERT INTO options (" + name + ", value) VALUES (?, ?)", name, "value"),
+        {Param(key), Param(value)});
+    if (!done) return done.error();
+    return {};
+  });
 }
 
 }  // namespace tollgate::model

@@ -1,134 +1,134 @@
 #include "model/schema.h"
 
+#include <algorithm>
 #include <set>
+
+#include "core/ascii.h"
+#include "core/log.h"
+#include "model/schema_types.h"
 
 namespace tollgate::model {
 namespace {
 
 using sql::Dialect;
 
-std::string quoted_list(Dialect dialect, std::string_view columns) {
-  std::string text;
-  while (!columns.empty()) {
-    auto comma = columns.find(',');
-    if (!text.empty()) text += ',';
-    text += sql::quoted(dialect, columns.substr(0, comma));
-    columns = comma == std::string_view::npos ? std::string_view() : columns.substr(comma + 1);
-  }
-  return text;
+// Making an index on a large table of logs takes its time.
+constexpr auto kLongest = std::chrono::hours(2);
+
+struct Present {
+  std::set<std::string> tables, columns, indexes;  // columns as table.column, MySQL's indexes as table.index
+};
+
+std::string index_name(Dialect dialect, std::string_view table, std::string_view index) {
+  // Only MySQL's names of indexes belong to a table.
+  return dialect == Dialect::kMysql ? std::string(table) + "." + std::string(index) : std::string(index);
 }
 
-// SQLite's spelling of each class; the other databases get theirs when they are spoken.
-std::string_view type_name(const Column& column) {
-  switch (column.cls) {
-    case ColumnClass::kPk:
-    case ColumnClass::kPkUnsigned:
-    case ColumnClass::kInt:
-    case ColumnClass::kUnsigned:
-    case ColumnClass::kUnsigned32: return "integer";
-    case ColumnClass::kBig: return "bigint";
-    case ColumnClass::kReal: return "real";
-    case ColumnClass::kBool: return "numeric";
-    case ColumnClass::kLong:
-    case ColumnClass::kText:
-    case ColumnClass::kString: return "text";
-    case ColumnClass::kTime: return "datetime";
-    case ColumnClass::kJson: return "json";
-    case ColumnClass::kLiteral: return column.literal;
+sql::Result<Present> look(sql::Connection& db) {
+  const char *tables = nullptr, *columns = nullptr, *indexes = nullptr;
+  switch (db.dialect()) {
+    case Dialect::kSqlite:
+      tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
+      columns = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'";
+      indexes = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'index'";
+      break;
+    case Dialect::kMysql:
+      tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()";
+      columns = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()";
+      indexes =
+          "SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema = DATABASE()";
+      break;
+    case Dialect::kPostgres:
+      tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()";
+      columns = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()";
+      indexes = "SELECT tablename, indexname FROM pg_indexes WHERE schemaname = current_schema()";
+      break;
   }
-  return "text";
+  Present present;
+  auto rows = db.query(tables, {});
+  if (!rows) return rows.error();
+  for (const auto& row : *rows) present.tables.insert(core::ascii_lower(row.text(0)));
+  rows = db.query(columns, {});
+  if (!rows) return rows.error();
+  for (const auto& row : *rows)
+    present.columns.insert(core::ascii_lower(row.text(0)) + "." + core::ascii_lower(row.text(1)));
+  rows = db.query(indexes, {});
+  if (!rows) return rows.error();
+  for (const auto& row : *rows)
+    present.indexes.insert(index_name(db.dialect(), core::ascii_lower(row.text(0)), row.text(1)));
+  return present;
 }
 
-bool is_key(const Column& column) { return column.cls == ColumnClass::kPk || column.cls == ColumnClass::kPkUnsigned; }
-
-std::string definition(const Table& table, const Column& column) {
-  // The one table that the compatible product makes by hand on SQLite spells its key and its booleans another way.
-  bool by_hand = table.name == "subscription_plans";
-  std::string text = sql::quoted(Dialect::kSqlite, column.name) + " " + std::string(type_name(column));
-  if (is_key(column) && !by_hand) text += " PRIMARY KEY AUTOINCREMENT";
-  if (column.not_null) text += " NOT NULL";
-  if (column.unique) text += " UNIQUE";
-  if (column.text_default) {
-    text += " DEFAULT \"" + std::string(column.default_value) + "\"";
-  } else if (!column.default_value.empty() && !(by_hand && column.name == "price_amount")) {
-    bool yes = column.default_value == "true";
-    text += " DEFAULT " + (by_hand && yes ? "1" : std::string(column.default_value));
-  }
-  return text;
+bool in_scope(const Table& table, Scope scope) {
+  return scope == Scope::kMain || table.name == "logs" || table.name == "tg_marks" || table.name == "tg_quarantine";
 }
 
-std::string create_table(const Table& table) {
-  std::string text = "CREATE TABLE " + sql::quoted(Dialect::kSqlite, table.name) + " (";
-  std::string_view key = table.primary_key;
-  if (table.name == "subscription_plans") key = "id";
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (i > 0) text += ',';
-    text += definition(table, table.columns[i]);
-  }
-  if (!key.empty()) text += ",PRIMARY KEY (" + quoted_list(Dialect::kSqlite, key) + ")";
-  return text + ")";
+// Somebody else has made it between our look and our statement. 1050, 1060, 1061: table, column, index; PostgreSQL adds
+// unique violations of its own catalog.
+bool made_already(const sql::Error& error) {
+  if (error.cls == sql::ErrorClass::kDuplicate) return true;
+  for (int code : {1050, 1060, 1061, sql::sqlstate("42P07"), sql::sqlstate("42701"), sql::sqlstate("42710")})
+    if (error.code == code) return true;
+  return false;
 }
 
-std::string create_index(const Table& table, const Index& index) {
-  std::string text = index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
-  text += sql::quoted(Dialect::kSqlite, index.name) + " ON " + sql::quoted(Dialect::kSqlite, table.name) + "(" +
-          quoted_list(Dialect::kSqlite, index.columns) + ")";
-  if (!index.where.empty()) text += " WHERE " + std::string(index.where);
-  return text;
+sql::Result<std::size_t> run(sql::Connection& db, const std::vector<std::string>& statements, bool forgive) {
+  for (const auto& statement : statements)
+    if (auto done = db.execute(statement, {}); !done && !(forgive && made_already(done.error())))
+      return sql::Error{done.error().cls, done.error().code,
+                        done.error().message + " (" + statement.substr(0, statement.find('(')) + "…)"};
+  return statements.size();
+}
+
+// Whole or not at all: SQLite's definitions are part of a transaction.
+sql::Result<std::size_t> migrate_file(sql::Connection& db, Scope scope) {
+  if (auto begun = db.begin(); !begun) return begun.error();
+  auto plan = plan_migration(db, scope);
+  auto done = plan ? run(db, *plan, false) : sql::Result<std::size_t>(plan.error());
+  if (done)
+    if (auto committed = db.commit(); !committed) done = committed.error();
+  if (!done) db.rollback();
+  return done;
 }
 
 }  // namespace
 
-sql::Result<std::vector<std::string>> plan_migration(sql::Connection& db) {
-  auto objects = db.query("SELECT type, name FROM sqlite_master WHERE type IN ('table', 'index')", {});
-  if (!objects) return objects.error();
-  std::set<std::string> present_tables;
-  std::set<std::string> present_indexes;
-  for (const auto& row : *objects) (row.text(0) == "table" ? present_tables : present_indexes).insert(row.text(1));
-
+sql::Result<std::vector<std::string>> plan_migration(sql::Connection& db, Scope scope) {
+  const auto dialect = db.dialect();
+  auto present = look(db);
+  if (!present) return present.error();
   std::vector<std::string> statements;
   for (const auto& table : tables()) {
-    if (!present_tables.contains(std::string(table.name))) {
-      statements.push_back(create_table(table));
-    } else {
-      auto columns = db.query("SELECT name FROM pragma_table_info(?)", {sql::Param(table.name)});
-      if (!columns) return columns.error();
-      std::set<std::string> present;
-      for (const auto& row : *columns) present.insert(row.text(0));
-      for (const auto& column : table.columns) {
-        if (present.contains(std::string(column.name))) continue;
-        // SQLite adds no unique column, and no NOT NULL one without a default; the index and the program see to both.
-        Column added = column;
-        added.unique = false;
-        if (added.not_null && added.default_value.empty() && !added.text_default) added.not_null = false;
-        statements.push_back("ALTER TABLE " + sql::quoted(Dialect::kSqlite, table.name) + " ADD COLUMN " +
-                             definition(table, added));
-      }
+    if (!in_scope(table, scope)) continue;
+    const bool fresh = !present->tables.contains(std::string(table.name));
+    if (fresh) statements.push_back(create_table(dialect, table));
+    for (const auto& column : table.columns) {
+      if (fresh || present->columns.contains(std::string(table.name) + "." + std::string(column.name))) continue;
+      // SQLite adds no unique column, and nobody a NOT NULL one without a default to rows that are there; the index and
+      // the program see to both.
+      Column added = column;
+      added.unique = false;
+      if (added.not_null && added.default_value.empty() && !added.text_default) added.not_null = false;
+      statements.push_back("ALTER TABLE " + sql::quoted(dialect, table.name) + " ADD COLUMN " +
+                           definition(dialect, table, added));
     }
+    if (fresh && dialect == Dialect::kMysql) continue;  // made with the table
     for (const auto& index : table.indexes)
-      if (!present_indexes.contains(std::string(index.name))) statements.push_back(create_index(table, index));
+      if (!present->indexes.contains(index_name(dialect, table.name, index.name)))
+        statements.push_back(create_index(dialect, table, index));
   }
   return statements;
 }
 
-sql::Result<std::size_t> migrate(sql::Connection& db) {
-  if (auto begun = db.begin(); !begun) return begun.error();
-  auto plan = plan_migration(db);
-  if (!plan) {
-    db.rollback();
-    return plan.error();
-  }
-  for (const auto& statement : *plan) {
-    if (auto done = db.execute(statement, {}); !done) {
-      db.rollback();
-      return done.error();
-    }
-  }
-  if (auto committed = db.commit(); !committed) {
-    db.rollback();
-    return committed.error();
-  }
-  return plan->size();
+sql::Result<std::size_t> migrate(sql::Connection& db, Scope scope) {
+  if (db.dialect() == Dialect::kSqlite) return migrate_file(db, scope);
+  auto plan = plan_migration(db, scope);
+  if (!plan) return plan.error();
+  if (plan->empty()) return std::size_t{0};
+  db.limit_statements(kLongest);
+  auto done = run(db, *plan, true);
+  db.limit_statements({});
+  return done;
 }
 
 }  // namespace tollgate::model

@@ -10,7 +10,7 @@
 
 namespace tollgate::model {
 
-// Type classes of columns; each database spells them its own way (schema.cpp).
+// Type classes of columns; each database spells them its own way (schema_types.cpp).
 enum class ColumnClass {
   kPk,
   kPkUnsigned,
@@ -31,7 +31,7 @@ enum class ColumnClass {
 struct Column {
   std::string_view name;
   ColumnClass cls;
-  std::string_view literal = {};        // kLiteral: the type as written, e.g. varchar(64)
+  std::string_view literal = {};        // the type as written, e.g. varchar(64); of kString: not on SQLite
   std::string_view default_value = {};  // as written in SQL for numbers; texts without quotes
   bool text_default = false;            // default_value is a text (may be empty)
   bool not_null = false;
@@ -54,9 +54,13 @@ struct Table {
 
 std::span<const Table> tables();
 
+// What a database holds: everything, or the table logs with what its flush needs.
+enum class Scope { kMain, kLog };
+
 // The statements that bring this database to the schema; empty when it is there.
-sql::Result<std::vector<std::string>> plan_migration(sql::Connection& db);
-// Runs them; returns how many there were. Run by one process at a time.
-sql::Result<std::size_t> migrate(sql::Connection& db);
+sql::Result<std::vector<std::string>> plan_migration(sql::Connection& db, Scope scope = Scope::kMain);
+// Runs them; returns how many there were. One process at a time is best; where two meet all the same, what the other
+// has made already is taken as made.
+sql::Result<std::size_t> migrate(sql::Connection& db, Scope scope = Scope::kMain);
 
 }  // namespace tollgate::model

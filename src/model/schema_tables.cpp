@@ -620,7 +620,7 @@ constexpr Column kTgQuarantineColumns[] = {
   {.name = "node_id", .cls = kLiteral, .literal = "varchar(64)", .not_null = true},
   {.name = "seq", .cls = kBig, .not_null = true},
   {.name = "consumer", .cls = kLiteral, .literal = "varchar(8)"},
-  {.name = "record", .cls = kText},
+  {.name = "record", .cls = kLong},
   {.name = "error", .cls = kText},
   {.name = "at", .cls = kBig},
 };

@@ -1,5 +1,7 @@
 #include "model/session.h"
 
+#include "sql/dialect.h"
+
 namespace tollgate::model {
 
 using sql::Param;
@@ -51,13 +53,12 @@ sql::Result<std::int64_t> sessions_valid_from(sql::Connection& db, core::UserId 
 }
 
 sql::Result<void> set_sessions_valid_from(sql::Connection& db, core::UserId user, std::int64_t now) {
-  auto updated =
-      db.execute("UPDATE tg_user_security SET valid_from = ? WHERE user_id = ?", {Param(now), Param(user.value)});
-  if (!updated) return updated.error();
-  if (updated->affected > 0) return {};
-  auto inserted = db.execute("INSERT INTO tg_user_security (user_id, valid_from, generation) VALUES (?, ?, 0)",
-                             {Param(user.value), Param(now)});
-  if (!inserted) return inserted.error();
+  auto done =
+      db.execute(sql::insert_or_set(db.dialect(),
+                                    "INSERT INTO tg_user_security (user_id, valid_from, generation) VALUES (?, ?, 0)",
+                                    "user_id", "valid_from"),
+                 {Param(user.value), Param(now)});
+  if (!done) return done.error();
   return {};
 }
 

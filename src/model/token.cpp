@@ -53,7 +53,10 @@ sql::Result<std::optional<Token>> first(sql::Result<std::vector<Token>> tokens) 
 
 sql::Result<std::optional<Token>> find_token_by_key(sql::Connection& db, std::string_view key) {
   Param params[] = {Param(key)};
-  return first(select(db, sql::quoted(db.dialect(), "key") + " = ? LIMIT 1", params));
+  auto token = first(select(db, sql::quoted(db.dialect(), "key") + " = ? LIMIT 1", params));
+  // MySQL compares without regard to letter case.
+  if (token && *token && (*token)->key != key) return std::optional<Token>();
+  return token;
 }
 
 sql::Result<std::optional<Token>> find_token(sql::Connection& db, core::TokenId id, core::UserId owner) {
@@ -94,12 +97,12 @@ sql::Result<core::TokenId> create_token(sql::Connection& db, const Token& token)
   auto status = token.status == 0 ? 1 : token.status;
   auto expires = token.expired_time == 0 ? -1 : token.expired_time;
   auto done =
-      db.execute(statement, {Param(token.user_id.value), Param(std::string_view(token.key)), Param(status),
-                             Param(std::string_view(token.name)), Param(token.created_time), Param(token.accessed_time),
-                             Param(expires), Param(token.remain_quota.units), Param(token.unlimited_quota),
-                             Param(token.model_limits_enabled), Param(std::string_view(token.model_limits)),
-                             Param(std::string_view(token.allow_ips)), Param(std::string_view(token.group)),
-                             Param(token.cross_group_retry)});
+      db.insert(statement, {Param(token.user_id.value), Param(std::string_view(token.key)), Param(status),
+                            Param(std::string_view(token.name)), Param(token.created_time), Param(token.accessed_time),
+                            Param(expires), Param(token.remain_quota.units), Param(token.unlimited_quota),
+                            Param(token.model_limits_enabled), Param(std::string_view(token.model_limits)),
+                            Param(std::string_view(token.allow_ips)), Param(std::string_view(token.group)),
+                            Param(token.cross_group_retry)});
   if (!done) return done.error();
   return core::TokenId{done->insert_id};
 }
@@ -124,7 +127,7 @@ sql::Result<void> set_token_status(sql::Connection& db, core::TokenId id, std::i
 }
 
 sql::Result<bool> delete_token(sql::Connection& db, core::TokenId id, core::UserId owner, std::int64_t now) {
-  auto time = time_text(now);
+  auto time = time_text(db.dialect(), now);
   auto done = db.execute("UPDATE tokens SET deleted_at = ? WHERE id = ? AND user_id = ? AND deleted_at IS NULL",
                          {Param(std::string_view(time)), Param(id.value), Param(owner.value)});
   if (!done) return done.error();

@@ -89,12 +89,13 @@ sql::Result<void> update_one(sql::Connection& db, std::string_view assignment, P
 
 }  // namespace
 
-std::string time_text(std::int64_t unix_seconds) {
+std::string time_text(sql::Dialect dialect, std::int64_t unix_seconds) {
   std::tm parts{};
   auto time = static_cast<std::time_t>(unix_seconds);
   gmtime_r(&time, &parts);
   char text[40];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S+00:00", &parts);
+  std::strftime(text, sizeof text, dialect == sql::Dialect::kMysql ? "%Y-%m-%d %H:%M:%S" : "%Y-%m-%d %H:%M:%S+00:00",
+                &parts);
   return text;
 }
 
@@ -108,7 +109,10 @@ sql::Result<std::optional<User>> find_user_by_login(sql::Connection& db, std::st
 
 sql::Result<std::optional<User>> find_user_by_access_token(sql::Connection& db, std::string_view access_token) {
   if (access_token.empty()) return std::optional<User>();
-  return find_one(db, "access_token = ? AND deleted_at IS NULL", {Param(access_token)});
+  auto user = find_one(db, "access_token = ? AND deleted_at IS NULL", {Param(access_token)});
+  // MySQL compares without regard to letter case.
+  if (user && *user && (*user)->access_token != access_token) return std::optional<User>();
+  return user;
 }
 
 sql::Result<bool> username_or_email_taken(sql::Connection& db, std::string_view username, std::string_view email) {
@@ -162,7 +166,7 @@ sql::Result<core::UserId> create_user(sql::Connection& db, const User& user) {
   for (int attempt = 0;; ++attempt) {
     // Four characters collide now and then; the column is unique.
     auto aff_code = core::random_alphanumeric(4);
-    auto done = db.execute(
+    auto done = db.insert(
         statement, {Param(std::string_view(user.username)), Param(std::string_view(user.password)),
                     Param(std::string_view(user.display_name)), Param(user.role), Param(user.status),
                     Param(std::string_view(user.email)), Param(user.quota.units), Param(std::string_view(user.group)),
@@ -203,7 +207,7 @@ sql::Result<void> set_user_access_token(sql::Connection& db, core::UserId id, st
 }
 
 sql::Result<bool> soft_delete_user(sql::Connection& db, core::UserId id, std::int64_t now) {
-  auto time = time_text(now);
+  auto time = time_text(db.dialect(), now);
   auto done = db.execute("UPDATE users SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL",
                          {Param(std::string_view(time)), Param(id.value)});
   if (!done) return done.error();

@@ -1,5 +1,7 @@
 // What a handler does with its request: the answer's head, pieces and end.
 #include "net/connection.h"
+#include "net/websocket.h"
+#include "net/websocket_handshake.h"
 
 namespace tollgate::net {
 
@@ -19,6 +21,7 @@ core::Error write_error(StreamFault fault) {
 
 std::string_view reason_phrase(int status) {
   switch (status) {
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 201: return "Created";
     case 204: return "No Content";
@@ -36,6 +39,7 @@ std::string_view reason_phrase(int status) {
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
     case 417: return "Expectation Failed";
+    case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
@@ -204,6 +208,31 @@ awaitable<core::Result<void>> Exchange::finish(std::span<const std::string_view>
   answered_ = true;
   return send_part(last_pieces, true);
 }
+
+awaitable<core::Result<std::unique_ptr<WebSocket>>> Exchange::upgrade(std::string_view protocol) {
+  answered_ = true;
+  std::string text = "HTTP/1.1 101 ";
+  text += reason_phrase(101);
+  text += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+  auto field = [&](std::string_view name, std::string_view value) {
+    text += name;
+    text += ": ";
+    text += value;
+    text += "\r\n";
+  };
+  field("Sec-WebSocket-Accept", websocket_accept(header("sec-websocket-key").value_or("")));
+  if (!protocol.empty()) field("Sec-WebSocket-Protocol", protocol);
+  for (const auto& [name, value] : extra_headers_) field(name, value);
+  text += "\r\n";
+  connection_.must_close_ = true;
+  connection_.body_done_ = false;  // what the client still sends behind the last frame is read, for the frame to arrive
+  iovec pieces[] = {piece(text)};
+  auto sent = co_await send(pieces);
+  if (!sent) co_return sent.error();
+  co_return WebSocket::of_client(connection_.stream_, std::exchange(connection_.input_, {}));
+}
+
+bool Exchange::draining() const { return connection_.server_.draining(); }
 
 void Exchange::abort() {
   answered_ = true;

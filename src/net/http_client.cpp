@@ -81,6 +81,15 @@ void UpstreamCall::cancel() {
   if (stream_) stream_->cancel();
 }
 
+std::unique_ptr<Stream> UpstreamCall::take_stream(std::string& early) {
+  auto& buffer = *buffer_;
+  early.assign(buffer.lease ? buffer.lease.data() + buffer.begin : "", buffer.end - buffer.begin);
+  buffer.begin = buffer.end = 0;
+  buffer.lease.release();
+  ended_ = true;
+  return std::move(stream_);
+}
+
 // The body is whole: the connection goes back to the pool, unless it cannot be used again.
 void UpstreamCall::end() {
   ended_ = true;
@@ -409,7 +418,8 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
     if (const char* wrong = parse_response_head(call->head_text_, request.method, call->head_))
       co_return failure(Errc::kInvalid, std::string("the upstream does not answer in HTTP/1.1: ") + wrong);
     auto rest = text.substr(end);
-    if (call->head_.status < 200) {  // 100 Continue and the like: the answer follows
+    const bool switched = call->head_.status == 101 && request.upgrade;
+    if (call->head_.status < 200 && !switched) {  // 100 Continue and the like: the answer follows
       if (call->head_.status == 101) co_return failure(Errc::kInvalid, "the upstream switches protocols unasked");
       if (++interim > kMostInterim) co_return failure(Errc::kInvalid, "the upstream sends interim answers only");
       early.assign(std::string(rest));
@@ -430,7 +440,7 @@ awaitable<CallResult<std::unique_ptr<UpstreamCall>>> Upstreams::exchange(const U
   call->left_ = call->head_.content_length;
   if (!request.addresses) call->pool_key_ = pool_key(request);
   call->stream_ = std::move(stream);
-  if (call->head_.framing == BodyFraming::kNone) call->end();
+  if (call->head_.framing == BodyFraming::kNone && call->head_.status != 101) call->end();
   co_return std::move(call);
 }
 

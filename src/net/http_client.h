@@ -66,6 +66,7 @@ struct UpstreamRequest {
   const Url* proxy = nullptr;  // http, https, socks5, socks5h
   Timeouts timeouts;
   bool verify_tls = true;
+  bool upgrade = false;  // asks for another protocol: 101 is an answer, whose stream take_stream() gives
 };
 
 struct UpstreamSettings {
@@ -102,6 +103,9 @@ class UpstreamCall {
   // From now on the silence between bytes may be this long.
   void set_gap(std::chrono::milliseconds gap) { gap_ = gap; }
   bool ended() const { return ended_; }
+  const HeaderList& header_list() const { return head_.headers; }
+  // Behind a 101: the connection, and in `early` what came behind the head.
+  std::unique_ptr<Stream> take_stream(std::string& early);
 
   // Reads what is left of a body that is over in all but framing, so that the connection can be used again: 64 KiB and
   // 1 s at most, in the background.

@@ -21,6 +21,7 @@ namespace tollgate::net {
 
 class Worker;
 class Connection;
+class WebSocket;
 
 // One request and its answer. Lives on one worker, from the request's head until the handler returns. An answer is
 // either answer(), or start() … write() … finish(). Errors of writing are kClosed (client gone), kTimeout, kCancelled.
@@ -52,6 +53,11 @@ class Exchange {
   // One gathered write of up to 60 pieces; waits while the client takes nothing.
   awaitable<core::Result<void>> write(std::span<const std::string_view> pieces);
   awaitable<core::Result<void>> finish(std::span<const std::string_view> last_pieces = {});
+  // Answers 101 (RFC 6455 §4.2.2) with one of the protocols that the client offered, or none. The connection ends with
+  // the exchange; the WebSocket lives no longer than it.
+  awaitable<core::Result<std::unique_ptr<WebSocket>>> upgrade(std::string_view protocol);
+  bool draining() const;  // the server wants to stop
+
   void abort();  // breaks the connection off: the client sees that the answer is not whole
   // The same behind a started answer whose bytes so far are to arrive: the connection ends without the answer's end.
   void break_off();

@@ -71,6 +71,7 @@ std::string_view route_path(OpenAiRoute route) {
     case OpenAiRoute::kTranscriptions: return "/audio/transcriptions";
     case OpenAiRoute::kTranslations: return "/audio/translations";
     case OpenAiRoute::kRerank: return "/rerank";
+    case OpenAiRoute::kRealtime: return "/realtime";
   }
   return "";
 }
@@ -90,10 +91,17 @@ core::Result<std::string> openai_address(const Call& call, std::string_view base
 core::Result<std::string> azure_address(const Call& call, std::string_view base) {
   std::string deployment(call.model);
   if (call.dotless_deployment) std::erase(deployment, '.');
-  auto out = joined(base, base.starts_with(kCloudflareGateway) ? "/" : "/openai/deployments/");
-  out += escaped(deployment, "-._~");
-  out += route_path(call.route);
-  out += "?api-version=";
+  std::string out;
+  if (call.route == OpenAiRoute::kRealtime) {
+    out = joined(base, "/openai/realtime?deployment=");
+    out += escaped(deployment, "-._~");
+    out += "&api-version=";
+  } else {
+    out = joined(base, base.starts_with(kCloudflareGateway) ? "/" : "/openai/deployments/");
+    out += escaped(deployment, "-._~");
+    out += route_path(call.route);
+    out += "?api-version=";
+  }
   auto asked = raw_parameter(call.query, "api-version");
   return out += asked.empty() ? escaped(call.other, "-._~") : std::string(asked);
 }

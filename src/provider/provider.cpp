@@ -13,6 +13,7 @@ constexpr RouteSet kModerations = route_bit(OpenAiRoute::kModerations);
 constexpr RouteSet kImages = route_bit(OpenAiRoute::kImages);
 constexpr RouteSet kImageEdits = route_bit(OpenAiRoute::kImageEdits);
 constexpr RouteSet kRerank = route_bit(OpenAiRoute::kRerank);
+constexpr RouteSet kRealtime = route_bit(OpenAiRoute::kRealtime);
 constexpr RouteSet kAll = ~RouteSet{0};
 
 // A server that copies OpenAI.
@@ -78,7 +79,7 @@ constexpr Provider kProviders[] = {
     {.type = 39, .name = "Cloudflare", .base_url = "https://api.cloudflare.com", .routes = kChat | kEmbeddings,
      .stream_options = kYes, .address = cloudflare_address},
     {.type = 40, .name = "SiliconFlow", .base_url = "https://api.siliconflow.cn",
-     .routes = kAll & ~(kImageEdits | kModerations), .passes_query = true, .body = siliconflow_body},
+     .routes = kAll & ~(kImageEdits | kModerations | kRealtime), .passes_query = true, .body = siliconflow_body},
     {.type = 41, .name = "VertexAI", .base_url = ""},
     {.type = 42, .name = "Mistral", .base_url = "https://api.mistral.ai",
      .routes = kChat | kEmbeddings | kModerations, .passes_query = true, .body = mistral_body},

@@ -151,7 +151,8 @@ Result<Address> parse_url(std::string_view text) {
   auto mark = text.find("://");
   auto scheme_name = mark == std::string_view::npos ? std::string("redis") : core::ascii_lower(text.substr(0, mark));
   if (mark != std::string_view::npos) text.remove_prefix(mark + 3);
-  const auto* scheme = std::find_if(kSchemes.begin(), kSchemes.end(), [&](const Scheme& s) { return s.name == scheme_name; });
+  const auto* scheme =
+      std::find_if(kSchemes.begin(), kSchemes.end(), [&](const Scheme& s) { return s.name == scheme_name; });
   if (scheme == kSchemes.end())
     return invalid("the scheme is not one of redis, rediss, unix, redis+sentinel, redis+cluster");
   address.mode = scheme->mode;
@@ -234,7 +235,8 @@ Result<Address> parse_address(std::string_view text) {
       all = std::move(*one);
       continue;
     }
-    if (one->mode != all->mode || one->tls != all->tls || all->endpoints[0].path.empty() != one->endpoints[0].path.empty())
+    if (one->mode != all->mode || one->tls != all->tls ||
+        all->endpoints[0].path.empty() != one->endpoints[0].path.empty())
       return invalid("the addresses of the list have different schemes");
     if (one->credentials != all->credentials) return invalid("the addresses of the list have different credentials");
     if (one->database != all->database) return invalid("the addresses of the list have different databases");

@@ -45,8 +45,8 @@ struct Address {
 };
 
 // One URL, several hosts in one, or a list of them separated by commas, with the schemes redis, rediss (TLS), unix, and
-// redis+sentinel, redis+cluster with their rediss forms; a list without a scheme is redis. docs/redis.md is the grammar in
-// prose. Errors: kInvalid with what is wrong, without the text itself, which may hold a password.
+// redis+sentinel, redis+cluster with their rediss forms; a list without a scheme is redis. docs/redis.md is the grammar
+// in prose. Errors: kInvalid with what is wrong, without the text itself, which may hold a password.
 core::Result<Address> parse_address(std::string_view text);
 
 }  // namespace tollgate::redis

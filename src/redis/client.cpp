@@ -233,7 +233,8 @@ State Client::Impl::state() const {
   return state;
 }
 
-Client::Client(Settings settings, std::unique_ptr<Impl> impl) : settings_(std::move(settings)), impl_(std::move(impl)) {}
+Client::Client(Settings settings, std::unique_ptr<Impl> impl)
+    : settings_(std::move(settings)), impl_(std::move(impl)) {}
 
 Client::~Client() = default;
 

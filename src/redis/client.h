@@ -32,8 +32,8 @@ struct State {
   bool connected = false;  // to the server, or to one primary of a cluster at least
   bool listening = false;  // subscriptions are known to work; true as well when there is none
   Mode mode = Mode::kAuto;
-  std::string server;  // the one that is used now, or was last
-  std::string error;   // why it is not connected; no secret in it
+  std::string server;    // the one that is used now, or was last
+  std::string error;     // why it is not connected; no secret in it
   bool refused = false;  // not connected because of the password or the rights
   std::uint64_t commands = 0, failed = 0, timed_out = 0;
   std::uint64_t connects = 0;  // connections for commands that were made since the start

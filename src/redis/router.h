@@ -1,5 +1,5 @@
-// Where commands go: one server, a sentinel group's master, or the servers of a cluster by key. For this folder; used on
-// the client's thread only.
+// Where commands go: one server, a sentinel group's master, or the servers of a cluster by key. For this folder; used
+// on the client's thread only.
 #pragma once
 #include <functional>
 #include <memory>

@@ -68,7 +68,11 @@ awaitable<Result<std::vector<std::string>>> group_names(std::shared_ptr<Connecti
 // Shared by the router and the coroutines that watch the sentinels.
 struct SentinelRouter::Group : std::enable_shared_from_this<Group> {
   Group(Network& to, std::vector<Endpoint> given, std::string group_name, SentinelAccess entry, int number)
-      : network(to), sentinels(std::move(given)), name(std::move(group_name)), access(std::move(entry)), database(number) {}
+      : network(to),
+        sentinels(std::move(given)),
+        name(std::move(group_name)),
+        access(std::move(entry)),
+        database(number) {}
 
   awaitable<Result<Endpoint>> find_master();
   awaitable<Router::Opened> open(std::string* server);
@@ -103,9 +107,9 @@ awaitable<Result<Endpoint>> SentinelRouter::Group::find_master() {
     if (!told) {
       if (answer && answer->is_nil()) {
         auto names = co_await group_names(*opened, due);
-        why = core::error(Errc::kInvalid, fmt::format("REDIS_MASTER_NAME: sentinel {} does not know \"{}\"; it knows: {}",
-                                                      sentinel.text(), name,
-                                                      names ? fmt::format("{}", fmt::join(*names, ", ")) : "?"));
+        why = core::error(Errc::kInvalid,
+                          fmt::format("REDIS_MASTER_NAME: sentinel {} does not know \"{}\"; it knows: {}",
+                                      sentinel.text(), name, names ? fmt::format("{}", fmt::join(*names, ", ")) : "?"));
       }
       (*opened)->close(core::error(Errc::kCancelled, "asked"));
       continue;
@@ -137,8 +141,10 @@ awaitable<Router::Opened> SentinelRouter::Group::open(std::string* server) {
   auto opened = co_await Connection::open(network.io, *master, network.access(access.data, database), due);
   if (!opened) {
     if (opened.error().code != Errc::kDenied && ++unreachable == 3)
-      core::log::warn("Redis: sentinel announces {}, which this node cannot reach; set replica-announce-ip or "
-                      "announce-hostnames if it is well", master->text());
+      core::log::warn(
+          "Redis: sentinel announces {}, which this node cannot reach; set replica-announce-ip or "
+          "announce-hostnames if it is well",
+          master->text());
     co_return opened;
   }
   unreachable = 0;
@@ -171,7 +177,8 @@ awaitable<void> SentinelRouter::Group::watch(Endpoint sentinel) {
       listening[sentinel] = connection;
       connection->listen([self = shared_from_this(), heard](const Reply& reply) {
         *heard = steady_clock::now();
-        if (reply.items.size() != 3 || reply.items[0].text != "message" || reply.items[1].text != "+switch-master") return;
+        if (reply.items.size() != 3 || reply.items[0].text != "message" || reply.items[1].text != "+switch-master")
+          return;
         if (reply.items[2].text.starts_with(self->name + " ") && self->on_switch) self->on_switch();
       });
       connection->push({"SUBSCRIBE", "+switch-master"});
@@ -197,12 +204,12 @@ awaitable<void> SentinelRouter::Group::watch(Endpoint sentinel) {
 
 SentinelRouter::SentinelRouter(Network& network, std::vector<Endpoint> sentinels, std::string name,
                                SentinelAccess access, int database)
-    : SentinelRouter(std::make_shared<Group>(network, std::move(sentinels), std::move(name), std::move(access), database)) {}
+    : SentinelRouter(
+          std::make_shared<Group>(network, std::move(sentinels), std::move(name), std::move(access), database)) {}
 
 SentinelRouter::SentinelRouter(std::shared_ptr<Group> group)
     : SingleRouter(
-          group->network, [group](std::string* server) { return group->open(server); },
-          Backoff(milliseconds(1000))),
+          group->network, [group](std::string* server) { return group->open(server); }, Backoff(milliseconds(1000))),
       group_(std::move(group)) {}
 
 void SentinelRouter::start() {

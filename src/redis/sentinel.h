@@ -1,5 +1,5 @@
-// A group of sentinels: who is the master now, and word of a change. Follows "Guidelines for Redis clients with support for
-// Redis Sentinel". For this folder; used on the client's thread only.
+// A group of sentinels: who is the master now, and word of a change. Follows "Guidelines for Redis clients with support
+// for Redis Sentinel". For this folder; used on the client's thread only.
 #pragma once
 #include <map>
 #include <set>

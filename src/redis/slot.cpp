@@ -33,9 +33,10 @@ std::uint16_t slot_of(std::string_view key) {
 std::string_view key_of(const Command& command) {
   if (command.size() < 2) return {};
   auto name = core::ascii_lower(command[0]);
-  if (name == "eval" || name == "evalsha") return command.size() > 3 ? std::string_view(command[3]) : std::string_view();
-  for (std::string_view keyless : {"publish", "ping", "info", "script", "config", "client", "scan", "cluster", "flushall",
-                                   "flushdb", "role", "echo", "acl", "command"})
+  if (name == "eval" || name == "evalsha")
+    return command.size() > 3 ? std::string_view(command[3]) : std::string_view();
+  for (std::string_view keyless : {"publish", "ping", "info", "script", "config", "client", "scan", "cluster",
+                                   "flushall", "flushdb", "role", "echo", "acl", "command"})
     if (name == keyless) return {};
   return command[1];
 }

@@ -15,7 +15,6 @@ typedef struct ssl_ctx_st SSL_CTX;
 
 namespace tollgate::redis {
 
-
 // Certificates and keys, read once. Errors of make(): kInvalid with the file that cannot be used.
 class TlsContext {
  public:
@@ -40,7 +39,8 @@ class Socket {
   Socket& operator=(const Socket&) = delete;
 
   // Connects, and shakes hands when `tls` is given, until `due`. Errors: kUnavailable, kTimeout, kDenied (certificate).
-  net::awaitable<core::Result<void>> connect(Endpoint endpoint, const TlsContext* tls, net::Resolver* resolver, Time due);
+  net::awaitable<core::Result<void>> connect(Endpoint endpoint, const TlsContext* tls, net::Resolver* resolver,
+                                             Time due);
   // Bytes read; 0 when the connection has ended, in whichever way.
   net::awaitable<std::size_t> read(char* data, std::size_t size);
   net::awaitable<bool> write(std::string_view bytes);

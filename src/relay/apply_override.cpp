@@ -14,7 +14,8 @@ bool takes_body_override(dialect::OpenAiRoute route) {
     case OpenAiRoute::kRerank: return true;
     case OpenAiRoute::kSpeech:
     case OpenAiRoute::kTranscriptions:
-    case OpenAiRoute::kTranslations: return false;
+    case OpenAiRoute::kTranslations:
+    case OpenAiRoute::kRealtime: return false;
   }
   return false;
 }

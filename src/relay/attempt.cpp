@@ -99,12 +99,6 @@ std::int64_t count_part(const Request& request, std::string_view body) {
   return text.tokens(billing::text_family(request.upstream_model));
 }
 
-RelayError stopped_error() {
-  auto error = dialect::bad_answer("server_restart", "the gateway is restarting", 503);
-  error.no_retry = true;
-  return error;
-}
-
 // Our disk failed, no channel.
 RelayError upload_lost(const Request& request, std::string_view why) {
   core::log::error("request {}: {}", request.id, why);
@@ -216,6 +210,30 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
 
 }  // namespace
 
+RelayError stopped_error() {
+  auto error = dialect::bad_answer("server_restart", "the gateway is restarting", 503);
+  error.no_retry = true;
+  return error;
+}
+
+net::awaitable<RelayError> read_refusal(const Request& request, net::UpstreamCall& call) {
+  constexpr std::size_t kErrorBody = 64 * 1024;
+  const auto& settings = request.relay.settings;
+  std::string text;
+  call.set_gap(std::chrono::seconds(10));
+  for (;;) {
+    auto got = co_await call.read();
+    if (!got || got->empty()) break;
+    text.append(got->substr(0, kErrorBody - std::min(kErrorBody, text.size())));
+    if (text.size() >= kErrorBody) break;
+  }
+  auto error = dialect::read_upstream_error(call.status(), text, secrets_of(request), settings.auth_text);
+  if (auto after = call.header("retry-after"); after && dialect::is_retry_after(*after)) error.retry_after = *after;
+  error.headers = passed_headers(call, *request.channel, settings.pass_upstream_id);
+  map_status(request, error);
+  co_return error;
+}
+
 net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   const auto& channel = *request.channel;
   auto& exchange = request.exchange;
@@ -305,25 +323,13 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
 
   request.attempts.back().upstream_status = call->status();
   if (call->status() != 200) {
-    constexpr std::size_t kErrorBody = 64 * 1024;
-    std::string text;
-    call->set_gap(std::chrono::seconds(10));
-    for (;;) {
-      auto got = co_await call->read();
-      if (!got || got->empty()) break;
-      text.append(got->substr(0, kErrorBody - std::min(kErrorBody, text.size())));
-      if (text.size() >= kErrorBody) break;
-    }
+    auto error = co_await read_refusal(request, *call);
     client.cancel = nullptr;
     if (client.gone()) {
       co_await settle_gone(request, gone_early(request, false));
       co_return std::nullopt;
     }
     if (client.stopped()) co_return stopped_error();
-    auto error = dialect::read_upstream_error(call->status(), text, secrets_of(request), settings.auth_text);
-    if (auto after = call->header("retry-after"); after && dialect::is_retry_after(*after)) error.retry_after = *after;
-    error.headers = passed_headers(*call, channel, settings.pass_upstream_id);
-    map_status(request, error);
     co_return error;
   }
   auto type = call->header("content-type").value_or("");

@@ -250,7 +250,7 @@ core::Result<std::string> ChannelBalances::ask(const Channel& channel, const Bal
   return std::move(answer->body);
 }
 
-core::Result<double> ChannelBalances::update(core::ChannelId id) {
+core::Result<double> ChannelBalances::update(core::ChannelId id, const std::function<bool()>& may_write) {
   const auto snapshot = snapshots_.get();
   const auto* channel = snapshot->channel(id);
   if (!channel || !channel->provider) return failed(fmt::format("渠道# {}，已不存在", id.value));
@@ -272,6 +272,7 @@ core::Result<double> ChannelBalances::update(core::ChannelId id) {
   }
   auto balance = read_balance(type, *answer, usage, *snapshot->options);
   if (!balance) return balance;
+  if (may_write && !may_write()) return core::error(core::Errc::kCancelled, "another node does this now");
   if (auto stored = store(pool_, id, *balance, clock_.unix_seconds()); !stored) {
     core::log::warn("channel {}: its balance is not stored: {}", id.value, stored.error().message);
     return core::error(core::Errc::kUnavailable, "database error");
@@ -286,7 +287,7 @@ bool ChannelBalances::update_all(const std::function<bool()>& may_go_on) {
   for (const auto& channel : snapshot->channels) {
     if (workers_.stopping() || (may_go_on && !may_go_on())) break;
     if (!channel->enabled || channel->several_keys) continue;
-    auto balance = update(channel->id);
+    auto balance = update(channel->id, may_go_on);
     if (!balance) {
       core::log::debug("channel {} ({}): its balance is not known: {}", channel->id.value, channel->name,
                        balance.error().message);

@@ -43,7 +43,8 @@ class ChannelBalances {
         pause_(pause) {}
 
   // Waits for the vendor, a minute at most: not on a network worker. Switches nothing off.
-  core::Result<double> update(core::ChannelId id);
+  // `may_write` is asked before it is stored.
+  core::Result<double> update(core::ChannelId id, const std::function<bool()>& may_write = {});
   // All enabled channels with one key, one after the other; one that has nothing left is switched off when its auto_ban
   // allows it. False: a run is under way.
   // `may_go_on` is asked before each.

@@ -273,6 +273,8 @@ void ChannelTester::run_all(const std::function<bool()>& may_go_on) {
     auto report = ask(row.id, {});
     if (!report.message.empty())
       core::log::info("channel {} ({}): test failed: {}", row.id.value, row.name, report.message);
+    // Whoever lost the run while it waited leaves what follows from the answer to the one who has it.
+    if (may_go_on && !may_go_on()) return;
     judge(row.id, report);
   }
 }

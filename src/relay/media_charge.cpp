@@ -16,6 +16,7 @@ billing::Formula formula_for_route(OpenAiRoute route, const billing::Usage& usag
     case OpenAiRoute::kTranslations:
       return usage.prompt_audio_tokens + usage.completion_audio_tokens > 0 ? billing::Formula::kAudio
                                                                            : billing::Formula::kDecimal;
+    case OpenAiRoute::kRealtime: return billing::Formula::kRealtime;
     case OpenAiRoute::kEmbeddings:
     case OpenAiRoute::kImages:
     case OpenAiRoute::kImageEdits:
@@ -58,6 +59,7 @@ std::string_view format_name(OpenAiRoute route) {
     case OpenAiRoute::kTranscriptions:
     case OpenAiRoute::kTranslations: return "openai_audio";
     case OpenAiRoute::kRerank: return "rerank";
+    case OpenAiRoute::kRealtime: return "openai_realtime";
   }
   return "OpenAI Compatible";
 }

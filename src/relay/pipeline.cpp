@@ -19,6 +19,8 @@
 #include "relay/media_charge.h"
 #include "relay/model_limit.h"
 #include "relay/playground.h"
+#include "relay/realtime.h"
+#include "relay/realtime_session.h"
 #include "relay/relay.h"
 #include "relay/relay_metrics.h"
 #include "relay/routes.h"
@@ -159,7 +161,8 @@ std::optional<RelayError> find_price(Request& request) {
                                                   .user_group = request.identity->user_group,
                                                   .using_group = request.group,
                                                   .accept_unset_ratio = request.identity->accept_unset_ratio,
-                                                  .image_factor = image_factor(request.openai)});
+                                                  .image_factor = image_factor(request.openai),
+                                                  .by_tokens = request.route == dialect::OpenAiRoute::kRealtime});
   if (!price) {
     auto error = gateway_error(400, "model_price_error", price.error().message);
     error.no_retry = true;
@@ -179,12 +182,17 @@ net::awaitable<std::optional<RelayError>> admit(Request& request) {
     if (request.snapshot->relay.model_limits.enabled)
       if (auto refused = co_await check_model_limit(request)) co_return refused;
   }
-  if (auto refused = co_await read_request(request)) co_return refused;
+  const bool realtime = request.route == dialect::OpenAiRoute::kRealtime;
+  if (realtime)
+    read_realtime(request);
+  else if (auto refused = co_await read_request(request))
+    co_return refused;
   if (request.playground)
     if (auto refused = take_playground_group(request)) co_return refused;
   if (request.snapshot->relay.affinity) co_await find_affinity(request);
   if (auto refused = choose_first_channel(request)) co_return refused;
   request.started = request.relay.clock.steady();
+  if (realtime && !co_await open_realtime(request)) co_return gateway_error(400, "client_gone", "the client left");
   if (!request.openai.broken_rule.empty()) co_return dialect::invalid_request(request.openai.broken_rule);
 
   if (request.snapshot->relay.sensitive_words)
@@ -217,7 +225,7 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     }
     request.attempts.push_back({request.channel->id, 200});
     auto failed = prepare_channel(request);
-    if (!failed) failed = co_await attempt_with_usage(request);
+    if (!failed) failed = request.socket ? co_await attempt_realtime(request) : co_await attempt_with_usage(request);
     if (!failed) co_return std::nullopt;
     request.local.metrics->attempt_ends(request, request.exchange.client_gone() || request.relay.shutting_down());
     mark_violation(*failed);
@@ -251,6 +259,7 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
   if (auto alike = request.local.counters.refused.count(reason, request.relay.clock.steady()))
     core::log::info("request {} is answered {}: {} ({} for this reason since the last such line)", request.id,
                     error.status, to_string(reason), alike);
+  if (request.socket) co_return co_await refuse_realtime(request, error);
   auto body = dialect::error_body(error, request.id);
   // Keep-alives have begun the answer: its status is gone, the error is an event and the last one.
   if (request.exchange.started()) {
@@ -325,6 +334,7 @@ Relay::Local& Relay::local(const net::Worker& worker) { return *locals_[static_c
 
 bool Relay::owns(std::string_view method, std::string_view path) {
   if (method == "POST" && find_route(path)) return true;
+  if (method == "GET" && path == "/v1/realtime") return true;
   return find_key_route(method, path) != nullptr;
 }
 
@@ -370,9 +380,12 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
 
   const auto& head = exchange.head();
   const auto* route = head.method == "POST" ? find_route(head.path) : nullptr;
-  const auto* key_route = route ? nullptr : find_key_route(head.method, head.path);
-  exchange.set_route(route ? route->path : key_route->pattern);
-  if (route || key_route->checks_load)
+  const bool realtime = is_realtime(head);
+  const auto* key_route = route || realtime ? nullptr : find_key_route(head.method, head.path);
+  exchange.set_route(realtime ? "/v1/realtime" : route ? route->path : key_route->pattern);
+  if (realtime)
+    if (auto refused = check_realtime(request)) co_return co_await answer_error(request, std::move(*refused));
+  if (!key_route || key_route->checks_load)
     if (auto what = find_overload(request)) co_return co_await answer_overload(request, *what);
   if (key_route) {
     auto refused = co_await pass_gate(request);
@@ -380,7 +393,7 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
     if (refused) co_return co_await answer_error(request, std::move(*refused));
     co_return co_await key_route->answer(request);
   }
-  request.route = route->kind;
+  request.route = realtime ? dialect::OpenAiRoute::kRealtime : route->kind;
   request.playground = is_playground(head.path);
   if (request.playground && co_await refuse_session(request)) co_return;
   auto failed = co_await admit(request);

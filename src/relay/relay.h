@@ -52,6 +52,8 @@ struct RelaySettings {
   std::chrono::milliseconds drain_time{60'000};
   std::size_t drain_bytes = 16U << 20U;
   bool charge_abandoned_bound = false;  // a client that left before any answer pays its output limit besides the prompt
+  std::chrono::milliseconds realtime_settle{60'000};  // longest time between two charges of a realtime session
+  std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
   AdmissionLimits limits;
   std::size_t metrics_series = 2000;  // TOLLGATE_METRICS_SERIES

@@ -16,7 +16,7 @@ constexpr std::string_view kOutcomeNames[] = {"ok",    "client_error",   "auth",
                                               "quota", "upstream_error", "canceled", "draining"};
 constexpr std::string_view kModeNames[] = {"chat_completions", "completions", "embeddings", "moderations",
                                            "images",           "image_edits", "speech",     "transcriptions",
-                                           "translations",     "rerank"};
+                                           "translations",     "rerank",      "realtime"};
 constexpr std::string_view kTokenNames[] = {"prompt",    "completion", "cached", "cache_write",
                                             "reasoning", "audio",      "image"};
 constexpr std::string_view kAttemptNames[] = {"2xx", "3xx", "4xx", "5xx", "timeout", "connect", "canceled"};
@@ -119,7 +119,7 @@ void RelayMetrics::settled(Request& request, const EndOfRequest& end, const bill
 }
 
 void RelayMetrics::ended(Request& request, std::optional<Refusal> refused) {
-  const auto outcome = request.outcome ? *request.outcome : outcome_of(refused.value_or(Refusal::kOther));
+  const auto outcome = request.outcome ? *request.outcome : refused ? outcome_of(*refused) : Outcome::kOk;
   auto& series = request.series ? *request.series : series_of(request);
   series.outcomes[static_cast<std::size_t>(outcome)].add();
   if (request.attempts.empty()) return;  // what was refused at once would hide how long answers take
@@ -127,7 +127,7 @@ void RelayMetrics::ended(Request& request, std::optional<Refusal> refused) {
   const auto took = request.relay.clock.steady() - began;
   auto& mode = modes_[static_cast<std::size_t>(request.route)];
   mode.duration.observe(micros(took));
-  mode.overhead.observe(micros(took - request.upstream_time));
+  if (request.upstream_time.count() > 0) mode.overhead.observe(micros(took - request.upstream_time));
   if (request.first_event) mode.first_token.observe(micros(*request.first_event - began));
 }
 

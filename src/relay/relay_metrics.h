@@ -69,7 +69,7 @@ class RelayMetrics {
   std::uint64_t shed_for(Overloaded what) const { return shed_[static_cast<std::size_t>(what)].value(); }
 
  private:
-  static constexpr std::size_t kModes = static_cast<std::size_t>(dialect::OpenAiRoute::kRerank) + 1;
+  static constexpr std::size_t kModes = static_cast<std::size_t>(dialect::OpenAiRoute::kRealtime) + 1;
   static constexpr std::size_t kAttemptOutcomes = 7;
   static constexpr std::size_t kKeyResults = 6;  // source × passed or not
 

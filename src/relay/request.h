@@ -12,6 +12,7 @@
 #include "dialect/openai_error.h"
 #include "dialect/openai_request.h"
 #include "net/http_server.h"
+#include "net/websocket.h"
 #include "relay/affinity.h"
 #include "relay/auto_groups.h"
 #include "relay/form.h"
@@ -29,6 +30,8 @@ enum class End {
   kIdleTimeout,
   kEmpty,
   kGatewayShutdown,
+  kExhausted,  // a realtime session without money to go on
+  kRevoked,    // a realtime session whose key or user was switched off
 };
 std::string_view to_string(End end);
 
@@ -77,7 +80,8 @@ struct Request {
 
   dialect::OpenAiRoute route = dialect::OpenAiRoute::kChatCompletions;
   std::string_view body;
-  std::unique_ptr<Form> form;  // in place of the body, where the request came as one
+  std::unique_ptr<net::WebSocket> socket;  // of a realtime client, once it was upgraded
+  std::unique_ptr<Form> form;              // in place of the body, where the request came as one
   dialect::OpenAiRequest openai;
   std::string asked_group;  // of the key or its user; may be "auto"
   std::string group;        // whose channels and price apply

@@ -27,6 +27,8 @@ std::string_view to_string(End end) {
     case End::kIdleTimeout: return "idle_timeout";
     case End::kEmpty: return "empty";
     case End::kGatewayShutdown: return "gateway_shutdown";
+    case End::kExhausted: return "exhausted";
+    case End::kRevoked: return "revoked";
   }
   return "";
 }
@@ -121,6 +123,8 @@ void append_admin_info(std::string& out, const Request& request) {
   out += ']';
 }
 
+}  // namespace
+
 std::string other_json(const Request& request, const EndOfRequest& end, const Billed& billed,
                        const billing::Charge& charge) {
   std::string out;
@@ -146,8 +150,6 @@ std::string other_json(const Request& request, const EndOfRequest& end, const Bi
   out.append(",\"kinds\":").append(billing::kinds_json(billing::split_kinds(billed.usage))).append("}");
   return out;
 }
-
-}  // namespace
 
 model::LogRow log_row_of(const Request& request, model::LogType type) {
   const auto& identity = *request.identity;

@@ -1,5 +1,6 @@
 // The end of a request made into its charge: which rule applies, what it costs, the journal record and its log row.
 #pragma once
+#include "billing/charge.h"
 #include "billing/record.h"
 #include "billing/usage.h"
 #include "net/awaitable.h"
@@ -20,6 +21,9 @@ Billed rule_of(const EndOfRequest& end, std::int64_t prompt_estimate);
 billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate,
                                   billing::Usage* charged_for = nullptr);
 
+// The member `other` of a consume row.
+std::string other_json(const Request& request, const EndOfRequest& end, const Billed& billed,
+                       const billing::Charge& charge);
 // The columns of a log row that all rows about a request have.
 model::LogRow log_row_of(const Request& request, model::LogType type);
 // Charges the record in place of what the request had reserved, and waits until it is in the journal.

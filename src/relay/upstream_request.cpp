@@ -59,6 +59,8 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
                                                      .query = target.query,
                                                      .other = channel.other,
                                                      .dotless_deployment = channel.dotless_deployment});
+    // Operators may write a realtime server as they know it.
+    if (address && target.route == OpenAiRoute::kRealtime && address->starts_with("ws")) address->replace(0, 2, "http");
     auto url = address ? net::parse_url(*address) : core::Result<net::Url>(address.error());
     if (!url) return unusable(url.error());
     own_url_ = std::move(*url);
@@ -68,8 +70,15 @@ std::optional<RelayError> UpstreamRequestHead::build(const UpstreamTarget& targe
   auto keyed = provider.caller({.key = target.key, .other = channel.other, .stream = target.stream}, caller_);
   if (!keyed) return unusable(keyed.error());
   headers_.reserve(8);
-  headers_.push_back({"Content-Type", target.content_type});
-  headers_.push_back({"Accept", !target.accept.empty() ? target.accept : target.stream ? "text/event-stream" : "*/*"});
+  if (target.handshake.empty()) {
+    headers_.push_back({"Content-Type", target.content_type});
+    headers_.push_back({"Accept", !target.accept.empty() ? target.accept
+                                  : target.stream        ? "text/event-stream"
+                                                         : "*/*"});
+  } else {
+    headers_.insert(headers_.end(), target.handshake.begin(), target.handshake.end());
+    if (target.key_in_handshake) caller_.count = 0;
+  }
   for (std::size_t i = 0; i < caller_.count; ++i) headers_.push_back({caller_.items[i].name, caller_.items[i].value});
   for (const auto& header : channel.site_headers) headers_.push_back({header.name, header.value});
   if (!channel.organization.empty()) headers_.push_back({"OpenAI-Organization", channel.organization});

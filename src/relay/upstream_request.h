@@ -27,6 +27,9 @@ struct UpstreamTarget {
   std::string_view query = {};   // the client's, without '?'
   std::string_view content_type = "application/json";
   std::span<const net::Header> client_headers = {};  // some may be passed on
+  // Of a WebSocket's handshake, in place of Content-Type and Accept.
+  std::span<const net::Header> handshake = {};
+  bool key_in_handshake = false;  // it has the key: no Authorization is sent
 };
 
 // Adds what the channel changes of an OpenAI body to `editor`, whose text is `body`; a suffix of the model's name may

@@ -98,6 +98,9 @@ class Connection {
   // Outside of a transaction: goes on with a new connection to the same address, which may by now be another server.
   // False where there is no such thing or none can be had.
   virtual bool renew() { return false; }
+  // Outside of a transaction: how long statements may run from now on; 0 is the usual limit. For the few that take
+  // long, such as making an index.
+  virtual void limit_statements(std::chrono::milliseconds) {}
 
   Result<std::vector<Row>> query(std::string_view statement, std::initializer_list<Param> params) {
     return query(statement, std::span<const Param>(params.begin(), params.size()));

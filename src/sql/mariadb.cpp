@@ -117,6 +117,8 @@ class MysqlConnection final : public ServerConnection {
                     static_cast<std::int64_t>(mysql_insert_id(handle_))};
   }
 
+  void set_limit(milliseconds limit) override { limit_ = limit.count() > 0 ? limit : settings_.statement; }
+
  private:
   void close() {
     if (handle_) mysql_close(handle_);
@@ -135,7 +137,8 @@ class MysqlConnection final : public ServerConnection {
     };
     limit(MYSQL_OPT_CONNECT_TIMEOUT, dsn_.connect_timeout.value_or(settings_.connect));
     // Beyond the server's own limit, which leaves the connection usable.
-    limit(MYSQL_OPT_READ_TIMEOUT, dsn_.read_timeout.value_or(settings_.statement + milliseconds(1000)));
+    limit(MYSQL_OPT_READ_TIMEOUT,
+          limit_ != settings_.statement ? limit_ : dsn_.read_timeout.value_or(limit_ + milliseconds(1000)));
     limit(MYSQL_OPT_WRITE_TIMEOUT, dsn_.write_timeout.value_or(settings_.statement));
     mysql_options(handle_, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     unsigned off = 0;
@@ -181,8 +184,8 @@ class MysqlConnection final : public ServerConnection {
     for (std::string_view statement :
          {"SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"})
       if (auto done = simple(statement); !done && !tolerated(done.error())) return done.error();
-    auto limit = std::to_string(settings_.statement.count());
-    auto seconds = number_text(static_cast<double>(settings_.statement.count()) / 1000.0);
+    auto limit = std::to_string(limit_.count());
+    auto seconds = number_text(static_cast<double>(limit_.count()) / 1000.0);
     const bool mariadb = std::string_view(mysql_get_server_info(handle_)).find("MariaDB") != std::string_view::npos;
     if (auto done = simple(mariadb ? "SET SESSION max_statement_time = " + seconds
                                    : "SET SESSION max_execution_time = " + limit);
@@ -285,6 +288,7 @@ class MysqlConnection final : public ServerConnection {
 
   const MysqlDsn dsn_;
   const ServerSettings settings_;
+  milliseconds limit_ = settings_.statement;
   MYSQL* handle_ = nullptr;
   std::string text_;
 };

@@ -133,6 +133,8 @@ class PostgresConnection final : public ServerConnection {
     return done;
   }
 
+  void set_limit(milliseconds limit) override { limit_ = limit.count() > 0 ? limit : settings_.statement; }
+
  private:
   Result<void> connect_to(const PostgresDsn::Host& host, const std::string& address) {
     std::vector<std::pair<std::string, std::string>> given{
@@ -202,7 +204,7 @@ class PostgresConnection final : public ServerConnection {
       zone = zone || name == "TimeZone" || name == "timezone";
     }
     // Poolers may forbid these; the program is right without them.
-    std::string limit = "SET statement_timeout = " + std::to_string(settings_.statement.count());
+    std::string limit = "SET statement_timeout = " + std::to_string(limit_.count());
     for (std::string_view statement : {std::string_view(limit), std::string_view("SET TimeZone = 'UTC'")}) {
       if (statement.starts_with("SET TimeZone") && zone) continue;
       auto done = run(statement, {}, false);
@@ -230,7 +232,7 @@ class PostgresConnection final : public ServerConnection {
     std::vector<std::string> kept(params.size());
     std::vector<const char*> values(params.size());
     for (std::size_t i = 0; i < params.size(); ++i) values[i] = text_of(params[i], kept[i]);
-    const auto due = steady_clock::now() + settings_.statement + milliseconds(500);
+    const auto due = steady_clock::now() + limit_ + milliseconds(500);
     if (!PQsendQueryParams(handle_.get(), text.c_str(), static_cast<int>(params.size()), nullptr, values.data(),
                            nullptr, nullptr, 0))
       return gone();
@@ -342,6 +344,7 @@ class PostgresConnection final : public ServerConnection {
 
   const PostgresDsn dsn_;
   const ServerSettings settings_;
+  milliseconds limit_ = settings_.statement;
   Handle handle_;
 };
 

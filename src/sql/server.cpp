@@ -103,6 +103,11 @@ bool ServerConnection::renew() {
   return usable_;
 }
 
+void ServerConnection::limit_statements(std::chrono::milliseconds limit) {
+  set_limit(limit);
+  (void)renew();  // a connection that cannot be had shows in the next statement
+}
+
 bool ServerConnection::answers() { return usable_ && run_query("SELECT 1", {}).has_value(); }
 
 Result<std::unique_ptr<Pool>> open_pool(const Dsn& dsn, const ServerSettings& settings) {

@@ -37,6 +37,7 @@ class ServerConnection : public Connection {
   void rollback() final;
   bool in_transaction() const final { return in_transaction_; }
   bool renew() final;
+  void limit_statements(std::chrono::milliseconds limit) final;
   using Connection::execute;
   using Connection::insert;
   using Connection::query;
@@ -51,7 +52,8 @@ class ServerConnection : public Connection {
   explicit ServerConnection(std::string begin) : begin_(std::move(begin)) {}
   virtual Result<std::vector<Row>> run_query(std::string_view statement, std::span<const Param> params) = 0;
   virtual Result<Executed> run(std::string_view statement, std::span<const Param> params, bool returns_id) = 0;
-  virtual Result<void> connect() = 0;  // in place of what there is
+  virtual Result<void> connect() = 0;                           // in place of what there is
+  virtual void set_limit(std::chrono::milliseconds limit) = 0;  // of statements, from the next connect() on
 
  private:
   template <class T>

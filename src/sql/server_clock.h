@@ -6,8 +6,8 @@
 
 namespace tollgate::sql {
 
-// A SQL expression: milliseconds since 1970 by the server's clock, of the statement, not of its transaction. On SQLite it is
-// the machine's.
+// A SQL expression: milliseconds since 1970 by the server's clock, of the statement, not of its transaction. On SQLite
+// it is the machine's.
 inline std::string server_now_ms(Dialect dialect) {
   switch (dialect) {
     // Not through UNIX_TIMESTAMP: of an hour that a time zone has twice it knows only one.

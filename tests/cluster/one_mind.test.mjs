@@ -236,7 +236,7 @@ describe("nodes that come and go", { timeout: 300_000 }, () => {
   it("REQ-CL-09 NODE_TYPE is master or slave, in any case", async () => {
     const wrong = await failing({ NODE_TYPE: "replica" });
     assert.equal(wrong.code, 78);
-    assert.match(wrong.output, /NODE_TYPE must be one of master\|slave/);
+    assert.match(wrong.output, /NODE_TYPE.*master.*slave/);
     const local = await failing({ NODE_TYPE: "Slave" });
     assert.equal(local.code, 78);
     assert.match(local.output, /FATAL 78 SQL_DSN: a slave needs the shared database/);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "unit/billing/balance_play.h"
@@ -22,6 +23,7 @@ enum class Planted {
   kKeyUnchecked,        // admits by the wallet alone
   kIdleKept,            // does not give idle slices back
   kReservedReturned,    // gives back what open requests have reserved
+  kNobodyAsked,         // refuses without asking the other nodes
 };
 
 class ModelWorld final : public World {
@@ -121,13 +123,16 @@ class ModelWorld final : public World {
   struct Waiter {
     Request request;
     Answer answer;
+    std::int64_t asked_until_ms = 0;  // other nodes are asked
   };
   struct Process {
     std::map<AccountId, Slice> slices;
     std::map<std::uint64_t, Request> holds;
     std::deque<Waiter> waiters;
-    std::size_t first = 0;     // records of the journal that are older than this process
-    std::size_t believed = 0;  // where it thinks the mark is
+    std::set<AccountId> asked;                    // to be given back, by this node's wish or another's
+    std::map<AccountId, std::int64_t> scarce_ms;  // asked for lately: only what requests wait for is taken
+    std::size_t first = 0;                        // records of the journal that are older than this process
+    std::size_t believed = 0;                     // where it thinks the mark is
     bool recovered = false;
     Fault fault = Fault::kNone;
   };
@@ -221,26 +226,35 @@ class ModelWorld final : public World {
       default: break;
     }
     read_back(node);
-    if (recovered_before) answer_waiters(process);
-    return !moved;
+    process.asked.clear();
+    if (recovered_before) answer_waiters(node);
+    return !moved && process.asked.empty();
   }
 
   void take(int node) {
     auto& process = *at(node).process;
-    std::map<AccountId, std::int64_t> waiting;
+    std::map<AccountId, std::vector<std::int64_t>> waiting;
     for (const auto& waiter : process.waiters)
-      for (auto account : waiter.request.accounts())
-        waiting[account] += std::max<std::int64_t>(waiter.request.amount, 1);
-    for (auto [account, amount] : waiting) {
+      if (now_ms_ >= waiter.asked_until_ms)
+        for (auto account : waiter.request.accounts())
+          waiting[account].push_back(std::max<std::int64_t>(waiter.request.amount, 1));
+    for (const auto& [account, amounts] : waiting) {
       auto& row = shared_.rows[account];
       auto& slice = process.slices[account];
       slice.used_at_ms = now_ms_;
       const auto seen = planted_ == Planted::kBalanceSeenBefore ? slice.balance_seen : row.balance;
       slice.balance_seen = row.balance;
-      const auto missing = amount - free(slice);
-      if (missing <= 0 || seen <= 0) continue;
+      const auto there = free(slice) + seen;
+      std::int64_t fits = 0, sum = 0;
+      for (auto amount : amounts) {
+        sum += amount;
+        if (amount <= there - fits) fits += amount;
+      }
+      if (sum <= free(slice) || seen <= 0) continue;
       const auto share = nodes_.size() > 1 ? seen / (2 * static_cast<std::int64_t>(nodes_.size())) : seen;
-      const auto taken = std::min(std::max(std::min<std::int64_t>(700, share), missing), seen);
+      const bool plenty = fits == sum && now_ms_ >= process.scarce_ms[account];
+      const auto missing = std::max<std::int64_t>(fits - free(slice), 0);
+      const auto taken = std::min(plenty ? std::max(std::min<std::int64_t>(700, share), missing) : missing, seen);
       row.balance -= taken;
       shared_.slices[{account, node}] += taken;
     }
@@ -252,10 +266,11 @@ class ModelWorld final : public World {
     bool moved = false;
     for (auto& [account, slice] : process.slices) {
       const bool unused = slice.reserved == 0 || planted_ == Planted::kReservedReturned;
-      const bool idle = all || (unused && now_ms_ - slice.used_at_ms >= 10'000);
+      const bool wished = process.asked.contains(account);
+      const bool idle = all || wished || (unused && now_ms_ - slice.used_at_ms >= 10'000);
       auto row = shared_.slices.find({account, node});
       if (!idle || row == shared_.slices.end()) continue;
-      if (!all && planted_ == Planted::kIdleKept) continue;
+      if (!all && !wished && planted_ == Planted::kIdleKept) continue;
       auto amount = row->second - left_to_flush(node, account);
       if (planted_ != Planted::kReservedReturned) amount -= slice.reserved;
       if (amount == 0 || (amount < 0 && !all)) continue;
@@ -264,6 +279,7 @@ class ModelWorld final : public World {
       shared_.rows[account].balance += amount;
       moved = true;
     }
+    for (auto account : process.asked) process.scarce_ms[account] = now_ms_ + 1000;
     return moved;
   }
   std::int64_t left_to_flush(int node, AccountId account) {
@@ -274,9 +290,29 @@ class ModelWorld final : public World {
     return sum;
   }
 
-  void answer_waiters(Process& process) {
-    for (auto waiters = std::exchange(process.waiters, {}); auto& waiter : waiters)
-      if (!admit(process, waiter.request, waiter.answer)) waiter.answer({AcquireOutcome::kRefused, 0, 0});
+  void answer_waiters(int node) {
+    auto& process = *at(node).process;
+    for (auto waiters = std::exchange(process.waiters, {}); auto& waiter : waiters) {
+      if (waiter.asked_until_ms > now_ms_) {
+        const bool open = std::ranges::any_of(waiter.request.accounts(), [&](AccountId account) {
+          return std::ranges::any_of(nodes_, [&](const Node& other) {
+            return other.process && other.process->fault != Fault::kAway && other.process->asked.contains(account);
+          });
+        });
+        if (!open) waiter.asked_until_ms = now_ms_;  // all have answered: the next transaction tries again
+        process.waiters.push_back(std::move(waiter));
+      } else if (admit(process, waiter.request, waiter.answer)) {
+        continue;
+      } else if (waiter.asked_until_ms == 0 && nodes_.size() > 1 && planted_ != Planted::kNobodyAsked) {
+        waiter.asked_until_ms = now_ms_ + 300;
+        for (auto& other : nodes_)
+          if (other.process)
+            for (auto account : waiter.request.accounts()) other.process->asked.insert(account);
+        process.waiters.push_back(std::move(waiter));
+      } else {
+        waiter.answer({AcquireOutcome::kRefused, 0, 0});
+      }
+    }
   }
   void fail_waiters(Process& process, AcquireOutcome outcome) {
     for (auto waiters = std::exchange(process.waiters, {}); auto& waiter : waiters) waiter.answer({outcome, 0, 0});

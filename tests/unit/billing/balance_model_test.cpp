@@ -25,6 +25,7 @@ TEST_P(BalanceModel, I1_I2_I3_I4_I5_B9_HoldForAMillionStepsInAll) {
     EXPECT_GT(play.count().settled, 300);
     EXPECT_GT(play.count().kills, 10);
     EXPECT_GT(play.count().quiet, 0);
+    EXPECT_GT(play.count().gathered, 0);
   }
 }
 
@@ -55,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(
                       std::pair{Planted::kOldSliceSpent, "I2"}, std::pair{Planted::kBalanceSeenBefore, "I3"},
                       std::pair{Planted::kReturnStillSpent, "I2"}, std::pair{Planted::kBalanceCharged, "I3"},
                       std::pair{Planted::kKeyUnchecked, "I2"}, std::pair{Planted::kIdleKept, "I5"},
-                      std::pair{Planted::kReservedReturned, "I2"}));
+                      std::pair{Planted::kReservedReturned, "I2"}, std::pair{Planted::kNobodyAsked, "I6"}));
 
 }  // namespace
 }  // namespace tollgate::billing::test

@@ -69,7 +69,7 @@ class Play {
   static std::map<AccountId, std::int64_t> opening() { return {{kRich, 100'000}, {kPoor, 3'000}, {kLimit, 20'000}}; }
 
   struct Count {
-    int admitted = 0, refused = 0, settled = 0, kills = 0, quiet = 0;
+    int admitted = 0, refused = 0, settled = 0, kills = 0, quiet = 0, gathered = 0;
   };
 
   Play(World& world, int nodes, Rules rules, std::uint64_t seed)
@@ -159,6 +159,9 @@ class Play {
       case 18:
         if (below(8) == 0) be_quiet();
         break;
+      case 19:
+        if (below(2) == 0) gather(n);
+        break;
       default:
         if (what < 100)
           reserve(n);
@@ -212,6 +215,10 @@ class Play {
       if (answered.outcome == AcquireOutcome::kReserved) {
         node(n).open.push_back({answered.hold, wallet, token, answered.amount});
         ++count_.admitted;
+        if (rules_ != Rules::kStrict && node(n).fault == Fault::kAway) {  // perhaps beyond the slice
+          allowed_debt_[wallet] += answered.amount;
+          if (token) allowed_debt_[*token] += answered.amount;
+        }
       } else if (answered.outcome == AcquireOutcome::kRefused) {
         ++count_.refused;
         // A single node holds all there is, so it may refuse only what is not there.
@@ -271,6 +278,33 @@ class Play {
       }
     }
     ++count_.quiet;
+  }
+
+  // What lies on several nodes and in the row serves one request, wherever it comes.
+  void gather(int n) {
+    for (int round = 0; round < 3; ++round) {
+      for (int i = 0; i < size(); ++i) {
+        if (!world_.runs(i)) start(i);
+        fault(i, Fault::kNone);
+        world_.step_until_idle(i);
+      }
+      world_.advance(std::chrono::milliseconds(400));  // nobody waits for answers any more
+    }
+    std::int64_t there = world_.balance(kPoor);
+    for (int i = 0; i < size(); ++i) there += world_.free(i, kPoor).value_or(0);
+    if (there <= 0) return;
+    std::optional<AcquireOutcome> outcome;
+    world_.reserve(n, kPoor, std::nullopt, there, [=, this, &outcome](World::Answered answered) {
+      outcome = answered.outcome;
+      if (answered.outcome == AcquireOutcome::kReserved)
+        node(n).open.push_back({answered.hold, kPoor, std::nullopt, answered.amount});
+    });
+    for (int round = 0; round < 40 && !outcome; ++round) {
+      world_.advance(std::chrono::milliseconds(10));
+      for (int i = 0; i < size(); ++i) world_.step(i);
+    }
+    expect(outcome == AcquireOutcome::kReserved, "I6 (refused though the nodes have it)", kPoor, n);
+    ++count_.gathered;
   }
 
   int size() const { return static_cast<int>(nodes_.size()); }

@@ -1,10 +1,14 @@
-// Nodes over one SQLite database, stepped by hand, with a connection whose COMMIT answers can be lost.
+// Nodes over one database (tests/sql_server.h: which), stepped by hand, with a connection whose COMMIT answers can be
+// lost.
 #pragma once
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "billing/balances.h"
@@ -13,6 +17,7 @@
 #include "billing/slices.h"
 #include "model/schema.h"
 #include "sql/connection.h"
+#include "sql_server.h"
 #include "unit/billing/balance_play.h"
 
 namespace tollgate::billing::test {
@@ -87,12 +92,10 @@ class FaultyPool final : public sql::Pool {
 class Database {
  public:
   Database() {
-    auto opened = sql::open_sqlite(directory_.path() + "/shared.db", 4);
-    if (!opened) throw std::runtime_error(opened.error().message);
-    pool_ = std::move(*opened);
+    pool_ = tollgate::test::fresh_database(tollgate::test::chosen_database(), 4, directory_.path());
     auto lease = pool_->lease();
     if (auto made = model::migrate(**lease); !made) throw std::runtime_error(made.error().message);
-    run("PRAGMA synchronous=OFF", {});
+    if (pool_->dialect() == sql::Dialect::kSqlite) run("PRAGMA synchronous=OFF", {});
   }
   sql::Pool& pool() { return *pool_; }
   std::int64_t one(std::string_view statement, std::initializer_list<sql::Param> params = {}) {
@@ -112,8 +115,9 @@ class Database {
         {id, std::string_view("user" + std::to_string(id)), quota, std::string_view("a" + std::to_string(id))});
   }
   void add_token(std::int64_t id, std::int64_t user, std::int64_t quota) {
-    run("INSERT INTO tokens(id, user_id, key, remain_quota, used_quota, unlimited_quota) VALUES(?, ?, ?, ?, 0, 0)",
-        {id, user, std::string_view("key" + std::to_string(id)), quota});
+    run(std::string("INSERT INTO tokens(id, user_id, ") + sql::quoted(pool_->dialect(), "key") +
+            ", remain_quota, used_quota, unlimited_quota) VALUES(?, ?, ?, ?, 0, ?)",
+        {id, user, std::string_view("key" + std::to_string(id)), quota, false});
   }
 
  private:
@@ -172,6 +176,41 @@ struct Process {
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Ledger> ledger;
   int settled = 0;
+};
+
+// Where nodes hear each other. Ledgers leave before they die.
+class Hall {
+ public:
+  void enter(const std::string& node, Ledger& ledger) {
+    {
+      std::lock_guard lock(mutex_);
+      there_[node] = &ledger;
+    }
+    ledger.connect({.ask =
+                        [this, node](std::uint64_t call, const std::vector<AccountId>& accounts) {
+                          ++asked_;
+                          std::lock_guard lock(mutex_);
+                          for (auto& [other, heard] : there_)
+                            if (other != node) heard->on_asked(node, call, accounts);
+                          return true;
+                        },
+                    .answer =
+                        [this, node](const std::string& to, std::uint64_t call) {
+                          std::lock_guard lock(mutex_);
+                          if (auto found = there_.find(to); found != there_.end())
+                            found->second->on_answered(node, call);
+                        }});
+  }
+  void leave(const std::string& node) {
+    std::lock_guard lock(mutex_);
+    there_.erase(node);
+  }
+  int asked() const { return asked_; }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Ledger*> there_;
+  std::atomic<int> asked_{0};
 };
 
 }  // namespace tollgate::billing::test

@@ -6,7 +6,7 @@ namespace {
 
 class LedgerWorld final : public World {
  public:
-  explicit LedgerWorld(int nodes) {
+  LedgerWorld(int nodes, Rules rules) : rules_(rules) {
     const auto opening = Play::opening();
     db_.add_user(1, opening.at(Play::kRich));
     db_.add_user(2, opening.at(Play::kPoor));
@@ -18,13 +18,16 @@ class LedgerWorld final : public World {
   bool runs(int node) const override { return nodes_[static_cast<std::size_t>(node)]->process != nullptr; }
   void start(int node) override {
     clock_.advance(std::chrono::milliseconds(2));
-    at(node).process = std::make_unique<Process>(
-        at(node).id, at(node).data.path(), db_.pool(), clock_,
-        LedgerSettings{.minimum_take = 700, .ready_nodes = static_cast<std::int64_t>(nodes_.size())});
+    at(node).process =
+        std::make_unique<Process>(at(node).id, at(node).data.path(), db_.pool(), clock_,
+                                  LedgerSettings{.minimum_take = 700, .exposure = rules_ == Rules::kStrict ? 0 : 500});
+    process(node).ledger->set_ready_nodes(static_cast<std::int64_t>(nodes_.size()));
+    hall_.enter(at(node).id, *process(node).ledger);
   }
   void stop(int node) override { process(node).close(); }
   void kill(int node) override {
     at(node).holds.clear();
+    hall_.leave(at(node).id);
     at(node).process.reset();
   }
   void fault(int node, Fault fault) override { process(node).pool.fault = fault; }
@@ -120,8 +123,10 @@ class LedgerWorld final : public World {
     answer({AcquireOutcome::kReserved, last_hold_, amount});
   }
 
+  Rules rules_;
   Database db_;
   core::ManualClock clock_;
+  Hall hall_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::uint64_t last_hold_ = 0;
 };
@@ -130,7 +135,7 @@ class LedgerPlay : public ::testing::TestWithParam<Rules> {};
 
 TEST_P(LedgerPlay, I1_I2_I3_I4_I5_B9_HoldOnOneToFourNodes) {
   for (int nodes = 1; nodes <= 4; ++nodes) {
-    LedgerWorld world(nodes);
+    LedgerWorld world(nodes, GetParam());
     Play play(world, nodes, GetParam(), static_cast<std::uint64_t>(nodes));
     auto broken = play.run(3000);
     ASSERT_FALSE(broken) << *broken << ", " << nodes << " nodes";
@@ -138,6 +143,7 @@ TEST_P(LedgerPlay, I1_I2_I3_I4_I5_B9_HoldOnOneToFourNodes) {
     EXPECT_GT(play.count().settled, 100);
     EXPECT_GT(play.count().kills, 0);
     EXPECT_GT(play.count().quiet, 0);
+    EXPECT_GT(play.count().gathered, 0);
   }
 }
 INSTANTIATE_TEST_SUITE_P(Each, LedgerPlay, ::testing::Values(Rules::kStrict, Rules::kOverdraw, Rules::kRewind),

@@ -1,9 +1,11 @@
 #include "cluster/change_feed.h"
 
+#include <atomic>
+
 #include "model/channel.h"
 #include "model/option.h"
 #include "model/version.h"
-#include "unit/cluster/database_file.h"
+#include "unit/cluster/shared_database.h"
 
 namespace tollgate::cluster {
 namespace {
@@ -12,7 +14,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // What a node has in force is the one option that these tests change.
-class ChangeFeedTest : public DatabaseFile {
+class ChangeFeedTest : public SharedDatabase {
  protected:
   struct Node {
     Node(ChangeFeedTest& test, std::string id, Mixed mixed = Mixed::kOff, seconds period = seconds(60))
@@ -21,7 +23,7 @@ class ChangeFeedTest : public DatabaseFile {
                test.clock_,
                {.reload = [this, &test]() -> core::Result<std::uint64_t> {
                   ++reloads;
-                  value = test.text("SELECT value FROM options WHERE `key` = 'Notice'");
+                  value = test.text("SELECT value FROM options WHERE " + test.key() + " = 'Notice'");
                   return std::hash<std::string>{}(value);
                 },
                 .user = [this](core::UserId id) { users.push_back(id.value); },
@@ -30,7 +32,7 @@ class ChangeFeedTest : public DatabaseFile {
       EXPECT_TRUE(feed.load());
     }
     LocalSignals signals;
-    int reloads = 0, everyone = 0;
+    std::atomic<int> reloads{0}, everyone{0};
     std::string value;
     std::vector<std::int64_t> users, tokens;
     ChangeFeed feed;
@@ -46,7 +48,7 @@ class ChangeFeedTest : public DatabaseFile {
   LocalSignals::Hub hub_;
 };
 
-TEST_F(ChangeFeedTest, AChangeRaisesItsTopicAndAllInTheSameTransaction) {
+TEST_P(ChangeFeedTest, AChangeRaisesItsTopicAndAllInTheSameTransaction) {
   const auto all = number("SELECT version FROM tg_versions WHERE topic = 'all'");
   const auto options = number("SELECT version FROM tg_versions WHERE topic = 'options'");
   const auto channels = number("SELECT version FROM tg_versions WHERE topic = 'channels'");
@@ -65,13 +67,13 @@ TEST_F(ChangeFeedTest, AChangeRaisesItsTopicAndAllInTheSameTransaction) {
   EXPECT_EQ(number("SELECT version FROM tg_versions WHERE topic = 'all'"), all + 2);
 }
 
-TEST_F(ChangeFeedTest, DeletingAChannelThatIsNotThereRaisesNothing) {
+TEST_P(ChangeFeedTest, DeletingAChannelThatIsNotThereRaisesNothing) {
   const auto all = number("SELECT version FROM tg_versions WHERE topic = 'all'");
   ASSERT_FALSE(*model::delete_channel(*connect(), core::ChannelId{77}));
   EXPECT_EQ(number("SELECT version FROM tg_versions WHERE topic = 'all'"), all);
 }
 
-TEST_F(ChangeFeedTest, C1_ASignalBringsAChangeIntoForceOnTheOtherNode) {
+TEST_P(ChangeFeedTest, C1_ASignalBringsAChangeIntoForceOnTheOtherNode) {
   Node here(*this, "a"), there(*this, "b");
   here.feed.start();
   there.feed.start();
@@ -88,7 +90,7 @@ TEST_F(ChangeFeedTest, C1_ASignalBringsAChangeIntoForceOnTheOtherNode) {
   EXPECT_EQ(there.feed.versions(), here.feed.versions());
 }
 
-TEST_F(ChangeFeedTest, C1_WithoutSignalsPollingFindsAChangeWithinThePeriod) {
+TEST_P(ChangeFeedTest, C1_WithoutSignalsPollingFindsAChangeWithinThePeriod) {
   Node here(*this, "a"), there(*this, "b");
   there.signals.set_healthy(false);
   there.feed.step();  // sets the times
@@ -99,7 +101,7 @@ TEST_F(ChangeFeedTest, C1_WithoutSignalsPollingFindsAChangeWithinThePeriod) {
   EXPECT_EQ(there.value, "new");
 }
 
-TEST_F(ChangeFeedTest, ANodeThatSawAChangeLooksEveryTwoSecondsForAWhile) {
+TEST_P(ChangeFeedTest, ANodeThatSawAChangeLooksEveryTwoSecondsForAWhile) {
   Node here(*this, "a"), there(*this, "b");
   for (auto* node : {&here, &there}) {
     node->signals.set_healthy(false);
@@ -116,7 +118,7 @@ TEST_F(ChangeFeedTest, ANodeThatSawAChangeLooksEveryTwoSecondsForAWhile) {
   EXPECT_NE(there.value, "second");
 }
 
-TEST_F(ChangeFeedTest, ABurstOfSignalsIsOneReload) {
+TEST_P(ChangeFeedTest, ABurstOfSignalsIsOneReload) {
   Node there(*this, "b");
   there.feed.step();
   LocalSignals other(hub_);
@@ -135,7 +137,7 @@ TEST_F(ChangeFeedTest, ABurstOfSignalsIsOneReload) {
   EXPECT_EQ(there.reloads, before + 1);
 }
 
-TEST_F(ChangeFeedTest, MessagesOfAnotherClusterOnTheSameServerAreIgnored) {
+TEST_P(ChangeFeedTest, MessagesOfAnotherClusterOnTheSameServerAreIgnored) {
   Node there(*this, "b");
   there.feed.start();
   LocalSignals other(hub_);
@@ -148,7 +150,7 @@ TEST_F(ChangeFeedTest, MessagesOfAnotherClusterOnTheSameServerAreIgnored) {
   EXPECT_EQ(there.users, std::vector<std::int64_t>{2});
 }
 
-TEST_F(ChangeFeedTest, UsersAndKeysAreForgottenByTheOthersAndEverythingAfterAGap) {
+TEST_P(ChangeFeedTest, UsersAndKeysAreForgottenByTheOthersAndEverythingAfterAGap) {
   Node here(*this, "a"), there(*this, "b");
   here.feed.start();
   there.feed.start();
@@ -163,7 +165,24 @@ TEST_F(ChangeFeedTest, UsersAndKeysAreForgottenByTheOthersAndEverythingAfterAGap
   there.feed.stop();
 }
 
-TEST_F(ChangeFeedTest, ANodeThatIsBehindLoadsBeforeItAnswersWhoeverSawMore) {
+TEST_P(ChangeFeedTest, ARevocationThatCouldNotBeToldIsFoundWhenSignalsComeBack) {
+  Node here(*this, "a"), there(*this, "b");
+  here.feed.start();
+  there.feed.start();
+  here.signals.set_healthy(false);
+  here.feed.token_changed(core::TokenId{9});
+  here.feed.token_changed(core::TokenId{9});
+  here.feed.user_changed(core::UserId{4});
+  EXPECT_TRUE(there.tokens.empty());
+  there.signals.set_healthy(true);
+  EXPECT_TRUE(soon([&] { return there.everyone == 1; }));
+  here.feed.stop();
+  there.feed.stop();
+  EXPECT_EQ(there.tokens, std::vector<std::int64_t>{9});
+  EXPECT_EQ(there.users, std::vector<std::int64_t>{4});
+}
+
+TEST_P(ChangeFeedTest, ANodeThatIsBehindLoadsBeforeItAnswersWhoeverSawMore) {
   Node here(*this, "a"), there(*this, "b");
   save("new");
   ASSERT_TRUE(here.feed.changed());
@@ -176,10 +195,10 @@ TEST_F(ChangeFeedTest, ANodeThatIsBehindLoadsBeforeItAnswersWhoeverSawMore) {
   EXPECT_EQ(there.reloads, before + 1);
 }
 
-TEST_F(ChangeFeedTest, C1_AChangeMayWaitUntilItWasSeenByEveryReadyNode) {
+TEST_P(ChangeFeedTest, C1_AChangeMayWaitUntilItWasSeenByEveryReadyNode) {
   const auto row = [&](const std::string& id, const std::string& state) {
     run("INSERT INTO tg_nodes (node_id, state, heartbeat_at, epoch) VALUES ('" + id + "', '" + state +
-        "', CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), 0)");
+        "', " + now() + ", 0)");
   };
   row("a", "ready");
   row("b", "ready");
@@ -205,11 +224,11 @@ TEST_F(ChangeFeedTest, C1_AChangeMayWaitUntilItWasSeenByEveryReadyNode) {
   there.feed.stop();
 }
 
-TEST_F(ChangeFeedTest, AChangeWithoutAVersionIsFoundByComparingAndNoted) {
+TEST_P(ChangeFeedTest, AChangeWithoutAVersionIsFoundByComparingAndNoted) {
   Node node(*this, "a", Mixed::kAuto);
   node.feed.step();
   EXPECT_FALSE(node.feed.mixed());
-  run("INSERT INTO options (`key`, value) VALUES ('Notice', 'by another program')");
+  run("INSERT INTO options (" + key() + ", value) VALUES ('Notice', 'by another program')");
   clock_.advance(seconds(60));
   node.feed.step();
   EXPECT_EQ(node.value, "by another program");
@@ -218,7 +237,7 @@ TEST_F(ChangeFeedTest, AChangeWithoutAVersionIsFoundByComparingAndNoted) {
   EXPECT_FALSE(node.feed.mixed());
 }
 
-TEST_F(ChangeFeedTest, AReloadThatFailedIsTriedAgainSoon) {
+TEST_P(ChangeFeedTest, AReloadThatFailedIsTriedAgainSoon) {
   Node node(*this, "a");
   node.feed.step();
   save("new");
@@ -231,6 +250,8 @@ TEST_F(ChangeFeedTest, AReloadThatFailedIsTriedAgainSoon) {
   node.feed.step();
   EXPECT_EQ(node.value, "new");
 }
+
+TOLLGATE_ON_EVERY_DATABASE(ChangeFeedTest);
 
 }  // namespace
 }  // namespace tollgate::cluster

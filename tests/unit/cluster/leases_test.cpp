@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "unit/cluster/database_file.h"
+#include "unit/cluster/shared_database.h"
 
 namespace tollgate::cluster {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 using std::chrono::seconds;
 
 // The database's clock runs on by itself; a test that needs a lease to end moves the row instead of waiting.
-class LeasesTest : public DatabaseFile {
+class LeasesTest : public SharedDatabase {
  protected:
   Leases holder(const std::string& id, const core::Clock& clock) {
     return {{id, 1}, *pool_, clock, [] { return true; }};
@@ -20,7 +20,7 @@ class LeasesTest : public DatabaseFile {
   core::ManualClock clock_;
 };
 
-TEST_F(LeasesTest, OneOfTwoNodesHoldsALease) {
+TEST_P(LeasesTest, OneOfTwoNodesHoldsALease) {
   auto first = holder("a", clock_), second = holder("b", clock_);
   for (auto* node : {&first, &second}) node->want("channel_test");
   first.step();
@@ -29,7 +29,7 @@ TEST_F(LeasesTest, OneOfTwoNodesHoldsALease) {
   EXPECT_FALSE(second.holds("channel_test"));
 }
 
-TEST_F(LeasesTest, TheTokenGrowsWithEachChangeOfHolderAndNotWithARenewal) {
+TEST_P(LeasesTest, TheTokenGrowsWithEachChangeOfHolderAndNotWithARenewal) {
   auto first = holder("a", clock_), second = holder("b", clock_);
   first.want("j");
   second.want("j");
@@ -43,7 +43,7 @@ TEST_F(LeasesTest, TheTokenGrowsWithEachChangeOfHolderAndNotWithARenewal) {
   EXPECT_EQ(second.held("j")->token, 2);
 }
 
-TEST_F(LeasesTest, AFrozenHolderWakesUpWithoutItsLeaseAndItsTransactionsAreRefused) {
+TEST_P(LeasesTest, AFrozenHolderWakesUpWithoutItsLeaseAndItsTransactionsAreRefused) {
   auto frozen = holder("a", clock_), other = holder("b", clock_);
   frozen.want("j");
   other.want("j");
@@ -66,7 +66,7 @@ TEST_F(LeasesTest, AFrozenHolderWakesUpWithoutItsLeaseAndItsTransactionsAreRefus
   EXPECT_FALSE(frozen.holds("j"));
 }
 
-TEST_F(LeasesTest, AnEarlierLifeOfTheSameNodeIsAnotherHolder) {
+TEST_P(LeasesTest, AnEarlierLifeOfTheSameNodeIsAnotherHolder) {
   Leases before({"a", 1}, *pool_, clock_, [] { return true; });
   before.want("j");
   before.step();
@@ -80,7 +80,7 @@ TEST_F(LeasesTest, AnEarlierLifeOfTheSameNodeIsAnotherHolder) {
   EXPECT_EQ(after.held("j")->token, 2);
 }
 
-TEST_F(LeasesTest, SteppingDownGivesLeasesBackAtOnceAndWaits) {
+TEST_P(LeasesTest, SteppingDownGivesLeasesBackAtOnceAndWaits) {
   auto first = holder("a", clock_), second = holder("b", clock_);
   first.want("j");
   second.want("j");
@@ -98,7 +98,7 @@ TEST_F(LeasesTest, SteppingDownGivesLeasesBackAtOnceAndWaits) {
   EXPECT_TRUE(first.holds("j"));
 }
 
-TEST_F(LeasesTest, ANodeThatMayNotHoldGivesBackWhatItHas) {
+TEST_P(LeasesTest, ANodeThatMayNotHoldGivesBackWhatItHas) {
   bool may = true;
   Leases node({"a", 1}, *pool_, clock_, [&] { return may; });
   node.want("j");
@@ -110,7 +110,7 @@ TEST_F(LeasesTest, ANodeThatMayNotHoldGivesBackWhatItHas) {
   EXPECT_EQ(number("SELECT expires_at FROM tg_leases"), 0);
 }
 
-TEST_F(LeasesTest, WithoutTheDatabaseALeaseRunsOut) {
+TEST_P(LeasesTest, WithoutTheDatabaseALeaseRunsOut) {
   auto node = holder("a", clock_);
   node.want("j");
   node.step();
@@ -125,7 +125,7 @@ TEST_F(LeasesTest, WithoutTheDatabaseALeaseRunsOut) {
 
 // Nodes whose own clocks run at the pace of the database's but stop for a while now and then (a process that is
 // stopped), and leases that end behind their back: never do two believe to hold the same one.
-TEST_F(LeasesTest, NeverDoTwoNodesBelieveAtOnceWhateverTheyMissed) {
+TEST_P(LeasesTest, NeverDoTwoNodesBelieveAtOnceWhateverTheyMissed) {
   std::mt19937 random(20261126);
   struct Node {
     core::ManualClock clock;
@@ -167,6 +167,8 @@ TEST_F(LeasesTest, NeverDoTwoNodesBelieveAtOnceWhateverTheyMissed) {
   EXPECT_GT(held, 500);
   EXPECT_GT(last_token, 20);
 }
+
+TOLLGATE_ON_EVERY_DATABASE(LeasesTest);
 
 }  // namespace
 }  // namespace tollgate::cluster

@@ -4,7 +4,7 @@
 
 #include "cluster/fingerprint.h"
 #include "cluster/view.h"
-#include "unit/cluster/database_file.h"
+#include "unit/cluster/shared_database.h"
 
 namespace tollgate::cluster {
 namespace {
@@ -21,7 +21,7 @@ struct FakeBoard final : Board {
   std::vector<BoardEntry> entries;
 };
 
-class RegistryTest : public DatabaseFile {
+class RegistryTest : public SharedDatabase {
  protected:
   RegistrySettings settings(const std::string& name, bool master, const std::string& secret = "secret of all nodes") {
     RegistrySettings out;
@@ -51,7 +51,7 @@ class RegistryTest : public DatabaseFile {
   NodeReport report_;
 };
 
-TEST_F(RegistryTest, REQ_CL_01_NodesAnnounceThemselvesAndNothingListsThem) {
+TEST_P(RegistryTest, REQ_CL_01_NodesAnnounceThemselvesAndNothingListsThem) {
   auto one = node("n1", true), two = node("n2", false), three = node("n3", false);
   for (auto* each : {&one, &two, &three}) (*each)->step();
   one->step();
@@ -63,7 +63,7 @@ TEST_F(RegistryTest, REQ_CL_01_NodesAnnounceThemselvesAndNothingListsThem) {
   EXPECT_EQ(state_of(view.nodes.rows[1], view.nodes.now), "ready");
 }
 
-TEST_F(RegistryTest, ANodeWithoutAHeartbeatForHalfAMinuteIsLostAndNoLongerCounted) {
+TEST_P(RegistryTest, ANodeWithoutAHeartbeatForHalfAMinuteIsLostAndNoLongerCounted) {
   auto one = node("n1", true), two = node("n2", false);
   one->step();
   two->step();
@@ -76,7 +76,7 @@ TEST_F(RegistryTest, ANodeWithoutAHeartbeatForHalfAMinuteIsLostAndNoLongerCounte
   EXPECT_TRUE(names(one->warnings(), "node_lost", "n2"));
 }
 
-TEST_F(RegistryTest, HowManyAreReadyIsToldWhenItChanges) {
+TEST_P(RegistryTest, HowManyAreReadyIsToldWhenItChanges) {
   std::vector<std::int64_t> told;
   auto one = node("n1", true), two = node("n2", false);
   one->on_ready_nodes = [&](std::int64_t count) { told.push_back(count); };
@@ -91,7 +91,7 @@ TEST_F(RegistryTest, HowManyAreReadyIsToldWhenItChanges) {
   EXPECT_EQ(told, (std::vector<std::int64_t>{2, 1}));
 }
 
-TEST_F(RegistryTest, C3_REQ_CL_08_ADifferentSessionSecretIsNamedByTheMajority) {
+TEST_P(RegistryTest, C3_REQ_CL_08_ADifferentSessionSecretIsNamedByTheMajority) {
   auto one = node("n1", true), two = node("n2", false), odd = node(settings("n3", false, "another secret"));
   for (int round = 0; round < 2; ++round)
     for (auto* each : {&one, &two, &odd}) (*each)->step();
@@ -103,14 +103,14 @@ TEST_F(RegistryTest, C3_REQ_CL_08_ADifferentSessionSecretIsNamedByTheMajority) {
   EXPECT_FALSE(one->secret_is_odd());
 }
 
-TEST_F(RegistryTest, C3_OfTwoNodesTheMasterIsRight) {
+TEST_P(RegistryTest, C3_OfTwoNodesTheMasterIsRight) {
   auto slave = node(settings("n1", false, "another secret")), master = node("n2", true);
   for (int round = 0; round < 2; ++round)
     for (auto* each : {&slave, &master}) (*each)->step();
   EXPECT_TRUE(names(master->warnings(), "session_secret", "node n1"));
 }
 
-TEST_F(RegistryTest, NodesInTheMiddleOfARotationAreNotOdd) {
+TEST_P(RegistryTest, NodesInTheMiddleOfARotationAreNotOdd) {
   auto old_first = settings("n1", true), new_first = settings("n2", false);
   old_first.session_secrets = {"old secret", "new secret"};
   new_first.session_secrets = {"new secret", "old secret"};
@@ -123,14 +123,14 @@ TEST_F(RegistryTest, NodesInTheMiddleOfARotationAreNotOdd) {
   EXPECT_EQ(nodes_without(*one->nodes(), "000000000000", true).size(), 2U);
 }
 
-TEST_F(RegistryTest, FingerprintsTellNothingOfTheSecretAndDifferBetweenClusters) {
+TEST_P(RegistryTest, FingerprintsTellNothingOfTheSecretAndDifferBetweenClusters) {
   EXPECT_EQ(fingerprint("secret", "cluster").size(), 12U);
   EXPECT_NE(fingerprint("secret", "cluster"), fingerprint("secret", "another"));
   // python3: hashlib.pbkdf2_hmac('sha256', b'secret', b'cluster', 200000).hex()[:12]
   EXPECT_EQ(fingerprint("secret", "cluster"), "3cd6e5e24f10");
 }
 
-TEST_F(RegistryTest, REQ_CL_03_NodesOfAnotherDatabaseOnTheSameRedisAreNamed) {
+TEST_P(RegistryTest, REQ_CL_03_NodesOfAnotherDatabaseOnTheSameRedisAreNamed) {
   FakeBoard board;
   auto one = node(settings("n1", true), &board);
   one->step();
@@ -141,7 +141,7 @@ TEST_F(RegistryTest, REQ_CL_03_NodesOfAnotherDatabaseOnTheSameRedisAreNamed) {
   EXPECT_TRUE(names(one->warnings(), "split_database", "stranger"));
 }
 
-TEST_F(RegistryTest, REQ_CL_04_NodesWithDifferentRedisServersAreSeenThroughSql) {
+TEST_P(RegistryTest, REQ_CL_04_NodesWithDifferentRedisServersAreSeenThroughSql) {
   FakeBoard board, other;
   other.id = "redis-2";
   auto one = node(settings("n1", true), &board), two = node(settings("n2", false), &other);
@@ -159,7 +159,7 @@ TEST_F(RegistryTest, REQ_CL_04_NodesWithDifferentRedisServersAreSeenThroughSql) 
   EXPECT_FALSE(one->split_redis());
 }
 
-TEST_F(RegistryTest, AMasterMayLeadUntilItIsOnItsWayOut) {
+TEST_P(RegistryTest, AMasterMayLeadUntilItIsOnItsWayOut) {
   auto master = node("n1", true);
   master->step();
   EXPECT_TRUE(master->may_lead());
@@ -168,7 +168,7 @@ TEST_F(RegistryTest, AMasterMayLeadUntilItIsOnItsWayOut) {
   EXPECT_FALSE(master->may_lead());
 }
 
-TEST_F(RegistryTest, REQ_CL_06_ASlaveStandsInWhenNoMasterLivedForAMinute) {
+TEST_P(RegistryTest, REQ_CL_06_ASlaveStandsInWhenNoMasterLivedForAMinute) {
   auto master = node("n1", true), slave = node("n2", false);
   master->step();
   slave->step();
@@ -186,7 +186,7 @@ TEST_F(RegistryTest, REQ_CL_06_ASlaveStandsInWhenNoMasterLivedForAMinute) {
   EXPECT_FALSE(slave->may_lead());
 }
 
-TEST_F(RegistryTest, NoSlaveStandsInWhereNoMasterOfOursEverLived) {
+TEST_P(RegistryTest, NoSlaveStandsInWhereNoMasterOfOursEverLived) {
   auto slave = node("n1", false);
   slave->step();
   EXPECT_FALSE(slave->may_lead());
@@ -197,7 +197,7 @@ TEST_F(RegistryTest, NoSlaveStandsInWhereNoMasterOfOursEverLived) {
   EXPECT_TRUE(bold->may_lead());
 }
 
-TEST_F(RegistryTest, ADrainAskedForIsFollowedWithTheNextHeartbeatUntilResumed) {
+TEST_P(RegistryTest, ADrainAskedForIsFollowedWithTheNextHeartbeatUntilResumed) {
   std::vector<bool> told;
   auto one = node("n1", true);
   one->on_desired_drain = [&](bool drained) { told.push_back(drained); };
@@ -215,7 +215,7 @@ TEST_F(RegistryTest, ADrainAskedForIsFollowedWithTheNextHeartbeatUntilResumed) {
   EXPECT_EQ(text("SELECT state FROM tg_nodes"), "ready");
 }
 
-TEST_F(RegistryTest, SteppingDownIsDoneOnce) {
+TEST_P(RegistryTest, SteppingDownIsDoneOnce) {
   int told = 0;
   auto one = node("n1", true);
   one->on_step_down = [&](std::chrono::milliseconds pause) {
@@ -229,7 +229,7 @@ TEST_F(RegistryTest, SteppingDownIsDoneOnce) {
   EXPECT_EQ(told, 1);
 }
 
-TEST_F(RegistryTest, OnlyANodeThatIsGoneCanBeForgotten) {
+TEST_P(RegistryTest, OnlyANodeThatIsGoneCanBeForgotten) {
   auto one = node("n1", true);
   one->step();
   EXPECT_EQ(forget_node(*connect(), "n1").error().code, core::Errc::kConflict);
@@ -239,7 +239,7 @@ TEST_F(RegistryTest, OnlyANodeThatIsGoneCanBeForgotten) {
   EXPECT_EQ(number("SELECT COUNT(*) FROM tg_nodes"), 0);
 }
 
-TEST_F(RegistryTest, ANameOfTwoNodesIsNoName) {
+TEST_P(RegistryTest, ANameOfTwoNodesIsNoName) {
   auto with = settings("same", true), other = settings("same", false);
   other.me.node_id = "id-2";
   node(with)->step();
@@ -248,7 +248,7 @@ TEST_F(RegistryTest, ANameOfTwoNodesIsNoName) {
   EXPECT_TRUE(wish(*connect(), "id-2", Wish::kDrain, 0));
 }
 
-TEST_F(RegistryTest, RowsOfNodesThatLeftAreRemovedAndThoseWithMissingChargesKept) {
+TEST_P(RegistryTest, RowsOfNodesThatLeftAreRemovedAndThoseWithMissingChargesKept) {
   const std::int64_t day = 86'400'000;
   for (const char* name : {"left", "settled", "owing", "fresh"}) node(name, false)->step();
   run("UPDATE tg_nodes SET state = 'left' WHERE name = 'left'");
@@ -262,7 +262,19 @@ TEST_F(RegistryTest, RowsOfNodesThatLeftAreRemovedAndThoseWithMissingChargesKept
   EXPECT_EQ(number("SELECT COUNT(*) FROM tg_nodes WHERE name IN ('owing', 'fresh')"), 2);
 }
 
-TEST_F(RegistryTest, TheViewNamesTheLeaderTheLagAndNoSecret) {
+TEST_P(RegistryTest, REQ_CL_38_ANodeThatIsGoneWithChargesOnItsDiskIsListed) {
+  report_.journal_last_seq = 10;
+  node("n1", true)->step();
+  run("INSERT INTO tg_marks (node_id, consumer, seq, epoch, tx) VALUES ('id-n1', 'main', 10, 0, 0)");
+  run("INSERT INTO tg_marks (node_id, consumer, seq, epoch, tx) VALUES ('id-n1', 'log', 7, 0, 0)");
+  auto view = *read_view(*connect());
+  EXPECT_EQ(missing_records(view, view.nodes.rows[0]), 0);
+  silence("n1", 31'000);
+  view = *read_view(*connect());
+  EXPECT_EQ(missing_records(view, view.nodes.rows[0]), 3);
+}
+
+TEST_P(RegistryTest, TheViewNamesTheLeaderTheLagAndNoSecret) {
   auto one = node("n1", true);
   report_.epoch = 1;
   report_.info = R"({"streams":3,"id":"a lie"})";
@@ -280,6 +292,8 @@ TEST_F(RegistryTest, TheViewNamesTheLeaderTheLagAndNoSecret) {
   EXPECT_EQ(row["session_fp"].as_string().size(), 8U);
   EXPECT_EQ(boost::json::serialize(shown).find("secret of all nodes"), std::string::npos);
 }
+
+TOLLGATE_ON_EVERY_DATABASE(RegistryTest);
 
 }  // namespace
 }  // namespace tollgate::cluster

@@ -4,7 +4,7 @@
 
 #include "cluster/identity.h"
 #include "cluster/node_row.h"
-#include "unit/cluster/database_file.h"
+#include "unit/cluster/shared_database.h"
 
 namespace tollgate::cluster {
 namespace {
@@ -13,12 +13,12 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // On an empty database.
-class SchemaGateTest : public testing::Test {
+class SchemaGateTest : public testing::TestWithParam<sql::Dialect> {
  protected:
   void SetUp() override {
     directory_ = std::filesystem::temp_directory_path() / ("tg-schema-" + core::random_alphanumeric(12));
     std::filesystem::create_directories(directory_);
-    pool_ = *sql::open_sqlite((directory_ / "shared.db").string(), 16);
+    pool_ = test::fresh_database(GetParam(), 16, directory_.string());
   }
   void TearDown() override {
     pool_.reset();
@@ -35,7 +35,7 @@ class SchemaGateTest : public testing::Test {
   std::unique_ptr<sql::Pool> pool_;
 };
 
-TEST_F(SchemaGateTest, REQ_CL_24_ASlaveWaitsForTheSchemaAndGivesUpInTime) {
+TEST_P(SchemaGateTest, REQ_CL_24_ASlaveWaitsForTheSchemaAndGivesUpInTime) {
   EXPECT_EQ(slave(milliseconds(1)).outcome, SchemaOutcome::kWaited);
   SchemaResult waited;
   std::thread late([&] { waited = slave(seconds(30)); });
@@ -44,13 +44,13 @@ TEST_F(SchemaGateTest, REQ_CL_24_ASlaveWaitsForTheSchemaAndGivesUpInTime) {
   EXPECT_EQ(waited.outcome, SchemaOutcome::kReady);
 }
 
-TEST_F(SchemaGateTest, ASlaveChangesNothing) {
+TEST_P(SchemaGateTest, ASlaveChangesNothing) {
   slave(milliseconds(1));
-  auto rows = (*pool_->lease())->query("SELECT COUNT(*) FROM sqlite_master", {});
-  EXPECT_EQ(rows->front().integer(0), 0);
+  for (const char* table : {"tg_leases", "tg_schema", "users"})
+    EXPECT_FALSE((*pool_->lease())->query("SELECT COUNT(*) FROM " + std::string(table), {})) << table;
 }
 
-TEST_F(SchemaGateTest, G2_OfMastersThatStartTogetherOneCompletesTheSchema) {
+TEST_P(SchemaGateTest, G2_OfMastersThatStartTogetherOneCompletesTheSchema) {
   std::vector<SchemaResult> results(4);
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < results.size(); ++i)
@@ -64,7 +64,7 @@ TEST_F(SchemaGateTest, G2_OfMastersThatStartTogetherOneCompletesTheSchema) {
   EXPECT_EQ(worked, 1U);
 }
 
-TEST_F(SchemaGateTest, REQ_CL_41_ASchemaOneStepNewerIsTakenAndOneBeyondIsRefused) {
+TEST_P(SchemaGateTest, REQ_CL_41_ASchemaOneStepNewerIsTakenAndOneBeyondIsRefused) {
   ASSERT_EQ(master("m").outcome, SchemaOutcome::kReady);
   auto db = *pool_->lease();
   auto raise = [&](std::int64_t version) {
@@ -78,19 +78,20 @@ TEST_F(SchemaGateTest, REQ_CL_41_ASchemaOneStepNewerIsTakenAndOneBeyondIsRefused
   EXPECT_EQ(master("m").outcome, SchemaOutcome::kTooNew);
 }
 
-class IdentityTest : public DatabaseFile {
+class IdentityTest : public SharedDatabase {
  protected:
   void SetUp() override {
-    DatabaseFile::SetUp();
+    SharedDatabase::SetUp();
     std::ofstream(directory_ / "node.json") << R"({"id":"the-node","incarnation":3})";
     std::ofstream(directory_ / "journal.db") << "charges";
     row_.node_id = "the-node";
     row_.state = "ready";
     row_.advertise = "http://first:3000";
+    row_.info = R"({"boot":"one"})";
     ASSERT_TRUE(write_heartbeat(*connect(), row_));
   }
-  bool dropped(const std::string& advertise, const std::function<bool()>& wait) {
-    auto result = drop_copied_identity(directory_.string(), advertise, *pool_, wait);
+  bool dropped(const std::string& address, const std::function<bool()>& wait, const std::string& boot = "one") {
+    auto result = drop_copied_identity(directory_.string(), {address, boot}, *pool_, wait);
     EXPECT_TRUE(result);
     return result && *result;
   }
@@ -99,7 +100,7 @@ class IdentityTest : public DatabaseFile {
   NodeRow row_;
 };
 
-TEST_F(IdentityTest, ACopiedDirectoryOfALivingNodeTakesANewIdAndKeepsItsJournalAside) {
+TEST_P(IdentityTest, ACopiedDirectoryOfALivingNodeTakesANewIdAndKeepsItsJournalAside) {
   EXPECT_TRUE(dropped("http://second:3000", [&] {
     std::this_thread::sleep_for(milliseconds(3));
     return write_heartbeat(*connect(), row_).has_value();  // the other one lives
@@ -112,7 +113,17 @@ TEST_F(IdentityTest, ACopiedDirectoryOfALivingNodeTakesANewIdAndKeepsItsJournalA
   EXPECT_EQ(aside, 1U);
 }
 
-TEST_F(IdentityTest, ANodeThatCrashedAndCameBackAtAnotherAddressKeepsItsIdAndItsCharges) {
+TEST_P(IdentityTest, TheSameAddressOnAnotherMachineIsAnotherPlace) {
+  EXPECT_TRUE(dropped(
+      "http://first:3000",
+      [&] {
+        std::this_thread::sleep_for(milliseconds(3));
+        return write_heartbeat(*connect(), row_).has_value();
+      },
+      "two"));
+}
+
+TEST_P(IdentityTest, ANodeThatCrashedAndCameBackAtAnotherAddressKeepsItsIdAndItsCharges) {
   EXPECT_FALSE(dropped("http://second:3000", [&] {
     run("UPDATE tg_nodes SET heartbeat_at = heartbeat_at - 4000");  // nobody writes it, time passes
     return true;
@@ -121,7 +132,7 @@ TEST_F(IdentityTest, ANodeThatCrashedAndCameBackAtAnotherAddressKeepsItsIdAndIts
   EXPECT_TRUE(has("journal.db"));
 }
 
-TEST_F(IdentityTest, ARestartAtTheSameAddressWaitsForNothing) {
+TEST_P(IdentityTest, ARestartAtTheSameAddressWaitsForNothing) {
   EXPECT_FALSE(dropped("http://first:3000", [] {
     ADD_FAILURE() << "it waited";
     return false;
@@ -134,6 +145,9 @@ TEST_F(IdentityTest, ARestartAtTheSameAddressWaitsForNothing) {
   }));
   EXPECT_TRUE(has("node.json"));
 }
+
+TOLLGATE_ON_EVERY_DATABASE(SchemaGateTest);
+TOLLGATE_ON_EVERY_DATABASE(IdentityTest);
 
 }  // namespace
 }  // namespace tollgate::cluster

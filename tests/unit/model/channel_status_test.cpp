@@ -3,14 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "model/schema.h"
+#include "sql_server.h"
 
 namespace tollgate::model {
 namespace {
 
-class ChannelStatusOf : public ::testing::Test {
+class ChannelStatusOf : public ::testing::TestWithParam<sql::Dialect> {
  protected:
   void SetUp() override {
-    pool_ = *sql::open_sqlite(":memory:", 1);
+    pool_ = test::fresh_database(GetParam());
     lease_ = *pool_->lease();
     ASSERT_TRUE(migrate(db()));
   }
@@ -26,15 +27,16 @@ class ChannelStatusOf : public ::testing::Test {
   }
   Channel stored(core::ChannelId id) { return **find_channel(db(), id); }
   std::int64_t enabled_abilities() {
-    return db().query("SELECT COALESCE(SUM(enabled), 0) FROM abilities", {})->front().integer(0);
+    return db().query("SELECT COUNT(*) FROM abilities WHERE enabled", {})->front().integer(0);
   }
   std::unique_ptr<sql::Pool> pool_;
   sql::Pool::Lease lease_;
 };
+TOLLGATE_ON_EVERY_DATABASE(ChannelStatusOf);
 
 }  // namespace
 
-TEST_F(ChannelStatusOf, ASwitchWritesReasonTimeAndAbilitiesAndKeepsOtherMembersSorted) {
+TEST_P(ChannelStatusOf, ASwitchWritesReasonTimeAndAbilitiesAndKeepsOtherMembersSorted) {
   auto id = make(1);
   EXPECT_TRUE(*set_channel_status(db(), id, ChannelStatus::kDisabledByHand, "", 77));
   EXPECT_EQ(stored(id).status, 2);
@@ -45,14 +47,14 @@ TEST_F(ChannelStatusOf, ASwitchWritesReasonTimeAndAbilitiesAndKeepsOtherMembersS
   EXPECT_FALSE(*set_channel_status(db(), {999}, ChannelStatus::kEnabled, "", 79));
 }
 
-TEST_F(ChannelStatusOf, AnInfoThatIsNoObjectIsBegunAnew) {
+TEST_P(ChannelStatusOf, AnInfoThatIsNoObjectIsBegunAnew) {
   auto id = make(1);
   ASSERT_TRUE(db().execute("UPDATE channels SET other_info = 'rubbish'", {}));
   EXPECT_TRUE(*set_channel_status(db(), id, ChannelStatus::kDisabledByHand, "r", 5));
   EXPECT_EQ(stored(id).other_info, R"({"status_reason":"r","status_time":5})");
 }
 
-TEST_F(ChannelStatusOf, ATestEnablesOnlyWhatWentAutomaticallyAndHasOneKey) {
+TEST_P(ChannelStatusOf, ATestEnablesOnlyWhatWentAutomaticallyAndHasOneKey) {
   auto automatic = make(3), by_hand = make(2), several = make(3, R"({"is_multi_key":true,"multi_key_size":1})");
   EXPECT_TRUE(*enable_tested_channel(db(), automatic, 9));
   EXPECT_EQ(stored(automatic).status, 1);

@@ -5,17 +5,27 @@
 namespace tollgate::provider {
 namespace {
 
-const std::vector<HeaderField> kClient = {
-    {"host", "gateway"},        {"authorization", "Bearer sk-client"},
-    {"x-request-ID", " r1 "},   {"X-Trace", "t1"},
-    {"x-trace", "t2"},          {"x-blank", "  "},
-    {"cookie", "session=s"},    {"user-agent", "sdk/1"},
-    {"content-length", "12"},   {"content-type", "multipart/form-data; boundary=b"},
-    {"content-encoding", "br"}, {"accept-encoding", "gzip"},
-    {"X-Api-Key", "k"},         {"transfer-encoding", "chunked"},
-    {"te", "trailers"},         {"expect", "100-continue"},
-    {"X-Goog-Api-Key", "g"},    {"sec-websocket-key", "w"},
-    {"connection", "close"},    {"upgrade", "h2c"}};
+const std::vector<HeaderField> kClient = {{"host", "gateway"},
+                                          {"authorization", "Bearer sk-client"},
+                                          {"x-request-ID", " r1 "},
+                                          {"X-Trace", "t1"},
+                                          {"x-trace", "t2"},
+                                          {"x-blank", "  "},
+                                          {"cookie", "session=s"},
+                                          {"user-agent", "sdk/1"},
+                                          {"content-length", "12"},
+                                          {"content-type", "multipart/form-data; boundary=b"},
+                                          {"content-encoding", "br"},
+                                          {"accept-encoding", "gzip"},
+                                          {"X-Api-Key", "k"},
+                                          {"transfer-encoding", "chunked"},
+                                          {"te", "trailers"},
+                                          {"expect", "100-continue"},
+                                          {"X-Goog-Api-Key", "g"},
+                                          {"sec-websocket-key", "w"},
+                                          {"sec-websocket-protocol", "p"},
+                                          {"connection", "close"},
+                                          {"upgrade", "h2c"}};
 
 // "Name: value" of each header, joined; "fault: …" or "error: …" when there are none.
 std::string made(std::string_view text, std::string_view key = "sk-up") {

@@ -34,8 +34,8 @@ class RedisServer {
   std::string url() const { return "unix://" + socket(); }
 
   void start() {
-    std::vector<std::string> arguments{"redis-server", "--port", "0", "--unixsocket", socket(), "--dir", directory_,
-                                       "--save", "", "--logfile", directory_ + "/log"};
+    std::vector<std::string> arguments{"redis-server", "--port", "0", "--unixsocket", socket(),           "--dir",
+                                       directory_,     "--save", "",  "--logfile",    directory_ + "/log"};
     arguments.insert(arguments.end(), more_.begin(), more_.end());
     std::vector<char*> raw;
     for (auto& argument : arguments) raw.push_back(argument.data());

@@ -1,4 +1,4 @@
-// One SQLite file as the database that several nodes share.
+// One database that several nodes share, of each kind.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -10,19 +10,20 @@
 #include "model/schema.h"
 #include "model/version.h"
 #include "sql/connection.h"
+#include "sql/server_clock.h"
+#include "sql_server.h"
 
 namespace tollgate::cluster {
 
-class DatabaseFile : public testing::Test {
+class SharedDatabase : public testing::TestWithParam<sql::Dialect> {
  protected:
   void SetUp() override {
     directory_ = std::filesystem::temp_directory_path() / ("tg-cluster-" + core::random_alphanumeric(12));
     std::filesystem::create_directories(directory_);
-    auto opened = sql::open_sqlite((directory_ / "shared.db").string(), 16);
-    ASSERT_TRUE(opened) << opened.error().message;
-    pool_ = std::move(*opened);
+    pool_ = test::fresh_database(GetParam(), 16, directory_.string());
     auto db = connect();
-    ASSERT_TRUE(model::migrate(*db));
+    auto migrated = model::migrate(*db);
+    ASSERT_TRUE(migrated) << migrated.error().message;
     ASSERT_TRUE(model::seed_versions(*db));
   }
   void TearDown() override {
@@ -37,6 +38,7 @@ class DatabaseFile : public testing::Test {
   }
   std::int64_t number(const std::string& statement) {
     auto rows = connect()->query(statement, {});
+    EXPECT_TRUE(rows) << rows.error().message;
     return rows && !rows->empty() ? rows->front().integer(0) : -1;
   }
   std::string text(const std::string& statement) {
@@ -47,6 +49,8 @@ class DatabaseFile : public testing::Test {
     auto done = connect()->execute(statement, {});
     EXPECT_TRUE(done) << done.error().message;
   }
+  std::string key() const { return sql::quoted(GetParam(), "key"); }
+  std::string now() const { return sql::server_now_ms(GetParam()); }
 
   std::filesystem::path directory_;
   std::unique_ptr<sql::Pool> pool_;
