@@ -20,6 +20,7 @@
 #include "app/command_line.h"
 #include "app/configuration_report.h"
 #include "app/database.h"
+#include "app/doctor_command.h"
 #include "app/metrics.h"
 #include "app/monitoring.h"
 #include "app/node_components.h"
@@ -526,6 +527,7 @@ int run(const std::vector<std::string>& arguments) {
   if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
   if (line.check) return kOk;
   if (line.command == "healthcheck") return healthcheck(config);
+  if (line.command == "doctor") return doctor_command(line, config, report, reported_version(config));
   if (line.command == "cluster") {
     Databases databases;
     if (int code = open_databases(config, 2, databases); code != kOk) return code;
