@@ -39,7 +39,7 @@ sql::ServerSettings settings_of(const core::Config& config, std::size_t connecti
   settings.ca_file = config.text("TOLLGATE_SQL_CA");
   settings.certificate_file = config.text("TOLLGATE_SQL_CERT");
   settings.key_file = config.text("TOLLGATE_SQL_KEY");
-  for (const char* variable : {"HOSTNAME", "NODE_NAME", "TOLLGATE_NODE_NAME"})
+  for (const char* variable : {"HOSTNAME", "TOLLGATE_NODE_NAME"})
     if (!config.text(variable).empty()) settings.node = config.text(variable);
   return settings;
 }
