@@ -5,10 +5,12 @@
 #include <tuple>
 #include <utility>
 
+#include "billing/balances.h"
 #include "core/fault_point.h"
 #include "core/log.h"
 #include "model/log_row.h"
 #include "model/quota_data.h"
+#include "sql/transaction.h"
 
 namespace tollgate::billing {
 namespace {
@@ -170,6 +172,17 @@ FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
   return Step::kMoved;
 }
 
+sql::Result<void> FlushConsumer::apply_once(std::string_view key, const std::vector<Record>& records) {
+  auto lease = pool_.lease();
+  if (!lease) return lease.error();
+  return sql::with_transaction(**lease, [&](sql::Connection& db) -> sql::Result<void> {
+    bool first = false;
+    if (auto owner = own_once(db, key, "", clock_.unix_millis(), &first); !owner) return owner.error();
+    if (!first) return {};
+    return kind_ == Consumer::kLog ? apply_log(db, records) : apply_statistics(db, records);
+  });
+}
+
 sql::Result<void> FlushConsumer::apply_log(sql::Connection& db, const std::vector<Record>& records) {
   std::vector<model::LogRow> rows;
   for (const auto& record : records)
@@ -232,7 +245,11 @@ void FlushConsumer::stop(std::chrono::steady_clock::time_point deadline) {
 void FlushConsumer::run() {
   auto pause = std::chrono::milliseconds(100);
   for (;;) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto before = mark();
     auto result = step();
+    if (result != Step::kIdle)
+      meter_.note(result == Step::kMoved, std::chrono::steady_clock::now() - began, mark() - before);
     std::unique_lock lock(mutex_);
     if (stopping_ && (result == Step::kIdle || std::chrono::steady_clock::now() >= deadline_)) return;
     if (result == Step::kMoved) {

@@ -18,6 +18,7 @@
 #include "billing/journal_file.h"
 #include "billing/record.h"
 #include "core/clock.h"
+#include "core/metrics.h"
 #include "core/result.h"
 
 namespace tollgate::billing {
@@ -62,6 +63,9 @@ class Journal {
 
   // As JournalFile::open().
   static core::Result<std::unique_ptr<Journal>> open(const JournalSettings& settings, const core::Clock& clock);
+  // The journal that another process has left, only to be read: nothing is locked, numbered or written, and every row
+  // counts as older than this start.
+  static core::Result<std::unique_ptr<Journal>> open_to_read(const std::string& directory, const core::Clock& clock);
   ~Journal();  // as stop()
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
@@ -95,6 +99,7 @@ class Journal {
   // Whether charges to come will find a place. `sql_away`: nothing leaves at the moment, so the backlog only grows.
   bool has_room(bool sql_away) const;
   std::uint64_t backlog_bytes() const { return backlog_bytes_; }
+  core::HistogramValue commit_times() const { return commit_times_.value(); }
   // Called on the writer's thread after each group with records in it.
   void on_commit(std::function<void()> callback) { on_commit_ = std::move(callback); }
   // Called on the housekeeping thread when less than twice the reserve is free on the disk, and when it is again.
@@ -109,6 +114,7 @@ class Journal {
   struct MemoryRow;
   struct Memory;
   Journal(const JournalSettings& settings, const core::Clock& clock, std::unique_ptr<JournalFile> file);
+  Journal(const JournalSettings& settings, const core::Clock& clock, std::int64_t last_seq);
   void push(Operation operation, bool wake = true);
   bool write_group(const std::deque<Operation>& group);
   void keep_in_memory(std::deque<Operation> group, std::int64_t now);
@@ -122,7 +128,7 @@ class Journal {
 
   JournalSettings settings_;
   const core::Clock& clock_;
-  std::unique_ptr<JournalFile> file_;
+  std::unique_ptr<JournalFile> file_;  // null: only read
   std::unique_ptr<Memory> memory_;
   std::mutex commit_mutex_;  // one group at a time
   std::int64_t next_try_ms_ = 0;
@@ -144,6 +150,7 @@ class Journal {
   std::int64_t deleted_at_ms_ = 0;
   std::atomic<bool> writable_{true};
   std::atomic<std::uint64_t> backlog_bytes_{0};
+  core::Histogram commit_times_{core::kShortTimes};
   std::function<void()> on_commit_;
   std::function<void(bool)> on_disk_low_;
   std::thread writer_, housekeeping_;
