@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 #include <openssl/crypto.h>
 
+#include "api/routes.h"
 #include "app/cross_origin.h"
 #include "app/unmatched.h"
 #include "core/json_text.h"
+#include "core/metrics_text.h"
 #include "core/random.h"
 #include "core/request_id.h"
 #include "net/suspend.h"
@@ -47,6 +49,14 @@ bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+// A peer of the trusted ranges that speaks for itself: what came through a balancer bears the mark of one.
+bool is_neighbour(const net::Exchange& exchange) {
+  for (std::string_view name :
+       {"x-forwarded-for", "x-real-ip", "forwarded", "x-forwarded-proto", "x-forwarded-host", "via"})
+    if (exchange.header(name)) return false;
+  return exchange.peer_is_trusted();
+}
+
 constexpr std::string_view kTooMany = R"({"success":false,"message":"too many management requests at once"})";
 
 // nullptr: all of the threads are busy and their queue is full.
@@ -68,15 +78,27 @@ std::shared_ptr<api::Request> api_request(net::Exchange& exchange) {
   bool forwarded = false;
   for (const auto& header : head.headers.all()) {
     request->headers.emplace_back(header.name, header.value);
-    forwarded = forwarded || net::equals_ignoring_case(header.name, "x-forwarded-for");
+    forwarded = forwarded || net::equals_ignoring_case(header.name, "x-forwarded-for") ||
+                net::equals_ignoring_case(header.name, "x-real-ip");
   }
   request->client_ip = exchange.client_ip();
   auto peer = net::to_text(exchange.peer());
-  request->loopback_peer = !forwarded && (peer.starts_with("127.") || peer == "::1");
+  request->is_neighbour = !forwarded && (exchange.peer_is_trusted() || peer.starts_with("127.") || peer == "::1");
   if (auto scheme = exchange.header("x-forwarded-proto"); scheme && exchange.peer_is_trusted())
     request->https = scheme->starts_with("https");
   return request;
 }
+
+net::awaitable<void> answer_probe(net::Exchange& exchange, const Health& health) {
+  const auto& head = exchange.head();
+  auto trouble = head.path == "/livez" ? health.live() : health.ready();
+  const int status = trouble.empty() ? 200 : 503;
+  if (head.path == "/readyz" && head.query == "verbose")
+    co_return co_await answer_text(exchange, status, "application/json", health.detail());
+  co_await answer_text(exchange, status, "text/plain; charset=utf-8", trouble.empty() ? "ok" : trouble);
+}
+
+bool is_probe(std::string_view path) { return path == "/livez" || path == "/readyz"; }
 
 }  // namespace
 
@@ -128,6 +150,8 @@ net::awaitable<void> Web::handle_billing_info(net::Exchange& exchange) {
 }
 
 net::awaitable<void> Web::handle_api(net::Exchange& exchange) {
+  const auto* route = api::find_route(exchange.head().method, exchange.head().path).route;
+  exchange.set_route(route ? route->pattern : "/api");
   auto body = core::Result<std::string_view>(
       core::error(core::Errc::kUnsupported, "the body must come without Content-Encoding"));
   if (exchange.head().coding == net::ContentCoding::kNone)
@@ -163,26 +187,51 @@ net::awaitable<relay::SessionUser> Web::session_user(net::Exchange& exchange) {
                                .body = caller->refusal.body};
 }
 
+net::awaitable<void> Web::handle_operator(net::Exchange& exchange) {
+  const auto& head = exchange.head();
+  if (is_probe(head.path)) co_return co_await answer_probe(exchange, health_);
+  if (head.path == "/-/health") co_return co_await answer_text(exchange, 200, "application/json", health_.detail());
+  if (head.path == "/metrics" && health_.metrics) co_return co_await answer_metrics(exchange);
+  co_await answer_not_found(exchange);
+}
+
+std::optional<std::string> Web::elsewhere(net::Exchange& exchange) {
+  const auto& head = exchange.head();
+  auto forwarded = exchange.peer_is_trusted() ? exchange.header("x-forwarded-host") : std::nullopt;
+  auto host = forwarded ? forwarded->substr(0, forwarded->find(',')) : exchange.header("host").value_or("");
+  return front_end_.elsewhere({.method = head.method,
+                               .path = head.path,
+                               .query = head.query,
+                               .accept = exchange.header("accept"),
+                               .host = host,
+                               .client = exchange.client_ip()},
+                              std::chrono::steady_clock::now());
+}
+
+bool Web::is_operator(const net::Exchange& exchange) const {
+  auto credential = exchange.header("authorization").value_or("");
+  return !settings_.admin_token.empty() && credential.starts_with("Bearer ") &&
+         same(credential.substr(7), settings_.admin_token);
+}
+
+net::awaitable<void> Web::answer_metrics(net::Exchange& exchange) {
+  auto page = co_await on_api_threads<std::string>(api_threads_,
+                                                   [this] { return std::make_shared<std::string>(health_.metrics()); });
+  if (!page) co_return co_await answer_text(exchange, 503, "text/plain; charset=utf-8", "too busy");
+  co_await answer_text(exchange, 200, core::MetricsText::kContentType, *page);
+}
+
 net::awaitable<void> Web::handle_other(net::Exchange& exchange) {
   const auto& head = exchange.head();
   bool reads = head.method == "GET" || head.method == "HEAD";
-  if (reads && (head.path == "/livez" || head.path == "/readyz")) {
-    auto trouble = head.path == "/livez" ? health_.live() : health_.ready();
-    if (head.path == "/readyz" && head.query == "verbose") {
-      co_await answer_text(exchange, trouble.empty() ? 200 : 503, "application/json", health_.detail());
-      co_return;
-    }
-    co_await answer_text(exchange, trouble.empty() ? 200 : 503, "text/plain; charset=utf-8",
-                         trouble.empty() ? std::string_view("ok") : std::string_view(trouble));
+  if (reads && is_probe(head.path)) co_return co_await answer_probe(exchange, health_);
+  if (reads && head.path == "/-/health" && is_operator(exchange)) {
+    co_await answer_text(exchange, 200, "application/json", health_.detail());
     co_return;
   }
-  if (reads && head.path == "/-/health" && !settings_.admin_token.empty()) {
-    auto credential = exchange.header("authorization").value_or("");
-    if (credential.starts_with("Bearer ") && same(credential.substr(7), settings_.admin_token)) {
-      co_await answer_text(exchange, 200, "application/json", health_.detail());
-      co_return;
-    }
-  }
+  if (reads && head.path == "/metrics" && health_.metrics && (is_operator(exchange) || is_neighbour(exchange)))
+    co_return co_await answer_metrics(exchange);
+  exchange.set_route("other");
   // Gateways of others add or drop a slash at the end.
   if (head.path.size() > 1 && head.path.ends_with('/')) {
     auto without = head.path.substr(0, head.path.size() - 1);
@@ -190,6 +239,11 @@ net::awaitable<void> Web::handle_other(net::Exchange& exchange) {
   }
   if (!co_await within(exchange, "GW", settings_.page_limit)) co_return;
   if (!reads || is_for_programs(head.path)) co_return co_await answer_not_found(exchange);
+  if (auto address = elsewhere(exchange)) {
+    net::Header headers[] = {{"Location", *address}, {"Cache-Control", "no-store"}};
+    co_await exchange.answer(front_end_.status(), headers, {});
+    co_return;
+  }
   co_await answer_page(exchange);
 }
 

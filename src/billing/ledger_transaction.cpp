@@ -256,8 +256,8 @@ std::int64_t Ledger::share_of(std::int64_t balance) const {
 void Ledger::confirm(Attempt& attempt) {
   for (auto& [id, work] : attempt.work) {
     auto account = work.account ? work.account : slices_.find(id);
-    // Until recovery is over the slices are the dead process's: they go back whole and nobody spends them.
     if (on_moved_ && work.moved != 0) on_moved_(id, core::Quota{work.moved});
+    // Until recovery is over the slices are the dead process's: they go back whole and nobody spends them.
     const auto ours = recovered_ ? work.amount_after : 0;
     if (!account && ours != 0) account = slices_.account(id);
     if (!account) continue;

@@ -10,6 +10,7 @@
 
 #include "billing/billing.h"
 #include "core/clock.h"
+#include "core/metrics_text.h"
 #include "core/random.h"
 #include "core/rate_limit.h"
 #include "core/thread_pool.h"
@@ -29,6 +30,8 @@ namespace tollgate::relay {
 
 class ChannelHealth;
 class ClientSide;
+class RelayMetrics;
+struct RelaySeriesLimits;
 
 struct RelaySettings {
   std::size_t max_body_bytes = 128U << 20U;
@@ -45,6 +48,9 @@ struct RelaySettings {
   bool pass_upstream_id = false;                  // clients see the upstream's request id
   std::chrono::milliseconds keepalive{15'000};    // silence in a stream before a comment; 0: none
   std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event; 0: for ever
+  // How long a plain answer's head waits before a blank begins it; 0: for ever; unset: commit_head where an untuned
+  // nginx waits.
+  std::optional<std::chrono::milliseconds> json_keepalive;
   // How far an upstream is read on after its client left, on channels that say so.
   std::chrono::milliseconds drain_time{60'000};
   std::size_t drain_bytes = 16U << 20U;
@@ -53,6 +59,7 @@ struct RelaySettings {
   std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
   AdmissionLimits limits;
+  std::size_t metrics_series = 2000;  // TOLLGATE_METRICS_SERIES
 };
 
 // Counters of one worker, summed when read.
@@ -60,7 +67,6 @@ struct RelayCounters {
   std::atomic<std::uint64_t> requests{0};
   RefusalCounts refused;
   std::atomic<std::uint64_t> failed_attempts{0};
-  std::atomic<std::uint64_t> charged{0};
 };
 
 class Relay {
@@ -89,12 +95,15 @@ class Relay {
 
   // Answered with an error for this reason since the start. Any thread.
   std::uint64_t refused(Refusal reason) const;
+  // The relay's families of /metrics. Any thread.
+  void write_metrics(core::MetricsText& text) const;
 
   // What belongs to one worker.
   struct Local {
     IdentityCache identities;
     core::FastRandom random;
     RelayCounters counters;
+    std::unique_ptr<RelayMetrics> metrics;
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<std::string> buffers;  // lent to streams while they have something to send
     AffinityModels affinity_models;
@@ -125,6 +134,7 @@ class Relay {
   SessionCheck session_check;  // set before the first request
 
  private:
+  const std::unique_ptr<RelaySeriesLimits> series_limits_;
   std::vector<net::Worker*> workers_;
   std::vector<std::unique_ptr<Local>> locals_;
   std::atomic<bool> shutting_down_{false};
