@@ -19,6 +19,8 @@
 #include "app/database.h"
 #include "app/drain.h"
 #include "app/front_end.h"
+#include "app/journal_command.h"
+#include "app/lost_slices.h"
 #include "app/monitoring.h"
 #include "app/node_health.h"
 #include "app/node_name.h"
@@ -274,6 +276,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                              facts["requests_taken"] = server.requests().taken;
                              facts["journal_rows"] = money.journal_last_seq - money.log_mark;
                              facts["sql"] = money.sql_reachable;
+                             facts["lost_hold_ms"] = billing->lost_hold().count();
+                             facts["exposed_accounts"] = money.exposed;
                            }},
                       pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
@@ -305,6 +309,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
   cluster.connect(*billing);
+  LostSlices lost_slices(*billing, cluster);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -392,6 +397,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - started).count(), server.port(),
                   worker_count);
   cluster.start();
+  lost_slices.start();
 
   // Run, drain, stop.
   while (wait_for_signal(std::nullopt) == SIGHUP) reload(sources, session_secrets);
@@ -407,6 +413,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   sql_threads.stop();
   cpu_threads.stop();
   relay.spool.stop();
+  lost_slices.stop();
   billing->stop(std::chrono::seconds(5));
   cluster.stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
@@ -448,9 +455,10 @@ int run(const std::vector<std::string>& arguments) {
   if (line.command == "healthcheck")
     return healthcheck(config.text("TOLLGATE_DATA_DIR"), config.list("TOLLGATE_LISTEN"),
                        static_cast<std::uint16_t>(config.integer("PORT")));
-  if (line.command == "cluster") {
+  if (line.command == "cluster" || line.command == "journal") {
     Databases databases;
     if (int code = open_databases(config, 2, databases); code != kOk) return code;
+    if (line.command == "journal") return journal_command(line, *databases.main, databases.logs());
     return cluster_command(line, config, *databases.main);
   }
 

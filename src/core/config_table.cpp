@@ -59,6 +59,7 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_JOURNAL_MAX_MB", .type = kInt, .fallback = "1024", .min = 1, .max = 1'000'000, .meaning = "charges that wait for the database, MiB; while it is away nothing more is admitted beyond"},
   {.name = "TOLLGATE_JOURNAL_REQUIRED", .type = kBool, .fallback = "false", .meaning = "with the journal's disk and the database both away, refuse charged requests at once instead of keeping charges in memory"},
   {.name = "TOLLGATE_SQL_AWAY_EXPOSURE", .type = kInt, .fallback = "500000", .min = 0, .max = 1'000'000'000'000, .meaning = "quota that an account may spend on a node beyond its slice while the database is away; a tenth of its balance divided by the nodes where that is less"},
+  {.name = "TOLLGATE_LOST_HOLD", .type = kDuration, .fallback = "24h", .meaning = "how long the slices of a node that vanished wait for its journal; 60s where it is not set and the data directory does not last"},
   {.name = "BATCH_UPDATE_ENABLED", .type = kBool, .fallback = "false", .meaning = "flush charges to SQL every BATCH_UPDATE_INTERVAL instead of at once"},
   {.name = "BATCH_UPDATE_INTERVAL", .type = kInt, .fallback = "5", .min = 1, .max = 3600, .meaning = "seconds"},
   {.name = "SYNC_FREQUENCY", .type = kInt, .fallback = "60", .min = 1, .max = 86400, .meaning = "seconds after which a change is seen by every node at the latest, also without Redis"},
