@@ -17,6 +17,7 @@ std::string_view usage() {
          "  cluster       nodes | leases | drain NODE | resume NODE | forget NODE | rotate-secret --check\n"
          "  journal       status DIR | replay DIR: what a node that is gone has not charged yet, and charging it\n"
          "  secret        print a random secret; --env prints the two lines that all nodes share\n"
+         "  doctor        look for what is wrong: --url BALANCER, --node NODE, --key sk-…, --sync, --json\n"
          "  healthcheck   ask the running gateway on this host whether it lives\n"
          "  version       print the version\n"
          "\n"
@@ -43,6 +44,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         line.command = name == "version" ? "version" : "help";
         continue;
       }
+      if (name == "sync") {
+        line.sync = true;
+        continue;
+      }
       if (name == "check" || name == "json") {
         (name == "check" ? line.check : line.json) = true;
         continue;
@@ -64,6 +69,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         line.flags["PORT"] = value;
       } else if (name == "log-dir") {
         line.flags["TOLLGATE_LOG_DIR"] = value.empty() ? "-" : value;
+      } else if (name == "url" || name == "node" || name == "key") {
+        line.asked[std::string(name)] = value;
       } else if (name == "env-file") {
         line.env_file = value;
         line.env_file_given = true;
@@ -76,8 +83,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   };
   if (!parse_flags() || i >= arguments.size()) return line;
   const auto& command = arguments[i++];
-  constexpr std::string_view kCommands[] = {"serve",   "config",      "secret",  "cluster",
-                                            "journal", "healthcheck", "version", "help"};
+  constexpr std::string_view kCommands[] = {"serve",  "config",      "secret",  "cluster", "journal",
+                                            "doctor", "healthcheck", "version", "help"};
   if (std::find(std::begin(kCommands), std::end(kCommands), command) == std::end(kCommands)) {
     line.error = "unknown command: " + command;
     return line;

@@ -27,10 +27,12 @@ struct CommandLine {
   std::string env_file = ".env";
   bool env_file_given = false;
   bool check = false;
-  bool as_env = false;            // secret --env
-  bool json = false;              // of subcommands: print JSON
-  std::vector<std::string> rest;  // words after a subcommand
-  std::string error;              // not empty: exit 2 with usage
+  bool as_env = false;                                    // secret --env
+  bool json = false;                                      // of subcommands: print JSON
+  bool sync = false;                                      // doctor: signals through every node
+  std::map<std::string, std::string, std::less<>> asked;  // doctor: url, node, key
+  std::vector<std::string> rest;                          // words after a subcommand
+  std::string error;                                      // not empty: exit 2 with usage
 };
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);

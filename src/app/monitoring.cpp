@@ -42,13 +42,18 @@ Monitoring::Monitoring(const core::Config& config, std::vector<net::Worker*> wor
                .balances = [this, may_run] { balances_.update_all([may_run] { return may_run("channel_balance"); }); },
                .may_run = may_run}) {}
 
-void Monitoring::connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services) {
+void Monitoring::connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services,
+                         std::function<void(core::ChannelId, std::string_view)> disabled) {
   relay.low_balance = [this](core::UserId user, core::Quota charge) { notifier_.charged(user, charge); };
-  auto tell = [this](core::ChannelId id, const std::string& name, int status, const std::string& reason) {
-    notifier_.tell_root(notify::channel_status(id, name, status, reason));
+  auto tell = [this, disabled](std::string_view found_by) {
+    return
+        [this, disabled, found_by](core::ChannelId id, const std::string& name, int status, const std::string& reason) {
+          if (status != 1) disabled(id, found_by);
+          notifier_.tell_root(notify::channel_status(id, name, status, reason));
+        };
   };
-  health.on_status(tell);
-  tester_.on_status(tell);
+  health.on_status(tell("request"));
+  tester_.on_status(tell("test"));
 
   services.test_channel = [this](const api::ChannelTest& wanted) {
     auto report =

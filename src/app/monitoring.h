@@ -25,7 +25,9 @@ class Monitoring {
              std::function<void()> reload, std::function<bool(std::string_view)> may_run);
 
   // Before any of them is started.
-  void connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services);
+  // `disabled` is told of each channel or key that was switched off, and by what: "request" or "test".
+  void connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services,
+               std::function<void(core::ChannelId, std::string_view)> disabled);
   void start();
   void stop();  // after the workers were joined
 

@@ -12,16 +12,20 @@
 
 #include "app/admin_server.h"
 #include "app/cluster_command.h"
+#include "app/cluster_figures.h"
 #include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/configuration_report.h"
 #include "app/data_lock.h"
 #include "app/database.h"
+#include "app/doctor_command.h"
 #include "app/drain.h"
 #include "app/front_end.h"
 #include "app/journal_command.h"
 #include "app/lost_slices.h"
+#include "app/metrics.h"
 #include "app/monitoring.h"
+#include "app/node_components.h"
 #include "app/node_health.h"
 #include "app/node_name.h"
 #include "app/port_holder.h"
@@ -127,6 +131,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
   settings.limits = relay::measured_limits();
+  settings.metrics_series = static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES"));
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
   if (auto limit = megabytes("TOLLGATE_MEMORY_LIMIT_MB")) settings.limits.memory_bytes = limit;
   settings.limits.lag = config.duration("TOLLGATE_MAX_LOOP_LAG");
@@ -135,6 +140,15 @@ relay::RelaySettings relay_settings(const core::Config& config) {
 
 api::Settings::Limit limit_of(const core::Config& config, const std::string& name) {
   return {config.boolean(name + "_ENABLE"), config.integer(name), config.integer(name + "_DURATION")};
+}
+
+// For people: what they call it, else the machine's name.
+std::string node_name(const core::Config& config) {
+  for (std::string_view name : {"TOLLGATE_NODE_NAME", "HOSTNAME"})
+    if (!config.text(name).empty()) return config.text(name);
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  return host;
 }
 
 bool on_one_disk(const std::string& a, const std::string& b) {
@@ -233,8 +247,11 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   auto connections = config.is_set("SQL_MAX_OPEN_CONNS")
                          ? static_cast<std::size_t>(config.integer("SQL_MAX_OPEN_CONNS"))
                          : std::min<std::size_t>(4 * worker_count + 4, 32);
+  sql::Meter main_meter, log_meter;  // outlive the pools
   Databases databases;
   if (int code = open_databases(config, connections, databases); code != kOk) return code;
+  databases.main = sql::metered(std::move(databases.main), main_meter);
+  if (databases.log) databases.log = sql::metered(std::move(databases.log), log_meter);
   sql::Pool& pool = *databases.main;
   const auto advertise = advertised_address(config, server.port());
   const auto joined = join_cluster(config, advertise, pool);
@@ -290,7 +307,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  core::MemoryRateLimits limits(clock);
+  core::MemoryRateLimits memory_limits(clock);
+  CountedLimits limits(memory_limits, [] { return CountedLimits::kLocal; });
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, pool, sql_threads,
                      cpu_threads, limits, clock);
 
@@ -322,7 +340,30 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   services.set_token_balance = [&billing](core::TokenId token, core::Quota wanted) {
     return billing->set_token_balance(token, wanted);
   };
-  monitoring.connect(relay, channel_health, services);
+
+  // What the node says of itself.
+  HttpMetrics http_metrics(worker_count, static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES")));
+  server.on_exchange_end([&http_metrics](const net::Exchange& exchange) { http_metrics.observe(exchange); });
+  Components components(clock);
+  add_components(components, *billing, main_meter, data_dir);
+  add_cluster_components(components, cluster, config.is_set("REDIS_CONN_STRING"));
+  Metrics metrics({.version = reported_version(config),
+                   .role = config.text("NODE_TYPE"),
+                   .node = node_name(config),
+                   .start_unix = clock.unix_seconds(),
+                   .data_dir = data_dir,
+                   .log_dir = log_settings(config).directory,
+                   .ready = [&] { return !server.draining() && cluster.unready().empty(); }},
+                  server, worker_list, relay, *billing, http_metrics, limits, components);
+  metrics.add([&cluster](core::MetricsText& text) { write_cluster_metrics(cluster, text); });
+  metrics.add([&](core::MetricsText& text) {
+    const sql::Meter::Named meters[] = {{"main", &main_meter}, {"log", &log_meter}};
+    sql::Meter::write(std::span(meters).first(databases.log ? 2 : 1), text);
+  });
+
+  monitoring.connect(relay, channel_health, services, [&metrics](core::ChannelId channel, std::string_view found_by) {
+    metrics.channel_disabled(channel, found_by);
+  });
   services.each_affinity_key = [&relay](const auto& visit) { relay.affinity_channels->each_key(visit); };
   services.drop_affinity_keys = [&relay](const auto& drops) { return relay.affinity_channels->erase_if(drops); };
   services.affinity_usage = [&relay](std::string_view rule, std::string_view group, std::string_view fingerprint) {
@@ -366,8 +407,10 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                     .errors = std::move(errors),
                     .money = billing->health(),
                     .alive = alive,
-                    .cluster = cluster.health()});
+                    .cluster = cluster.health(),
+                    .components = components.json()});
   };
+  if (config.boolean("TOLLGATE_METRICS")) health.metrics = [&metrics] { return metrics.page(); };
   FrontEnd front_end(config);
   web = std::make_unique<Web>(relay, api, api_threads, limits, clock, std::move(health),
                               WebSettings{.admin_token = config.text("TOLLGATE_ADMIN_TOKEN"),
@@ -381,6 +424,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   // Start.
   relay.load.start(data_dir);
   billing->start();
+  components.start();
   channel_health.start();
   monitoring.start();
   for (const auto& worker : workers) worker->start();
@@ -409,6 +453,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   monitoring.stop();
   channel_health.stop();
   relay.load.stop();
+  components.stop();
   api_threads.stop();
   sql_threads.stop();
   cpu_threads.stop();
@@ -455,6 +500,7 @@ int run(const std::vector<std::string>& arguments) {
   if (line.command == "healthcheck")
     return healthcheck(config.text("TOLLGATE_DATA_DIR"), config.list("TOLLGATE_LISTEN"),
                        static_cast<std::uint16_t>(config.integer("PORT")));
+  if (line.command == "doctor") return doctor_command(line, config, report, reported_version(config));
   if (line.command == "cluster" || line.command == "journal") {
     Databases databases;
     if (int code = open_databases(config, 2, databases); code != kOk) return code;

@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 #include <openssl/crypto.h>
 
+#include "api/routes.h"
 #include "app/cross_origin.h"
 #include "app/unmatched.h"
 #include "core/json_text.h"
+#include "core/metrics_text.h"
 #include "core/random.h"
 #include "core/request_id.h"
 #include "net/suspend.h"
@@ -45,6 +47,14 @@ int status_of(core::Errc code) {
 
 bool same(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// A peer of the trusted ranges that speaks for itself: what came through a balancer bears the mark of one.
+bool is_neighbour(const net::Exchange& exchange) {
+  for (std::string_view name :
+       {"x-forwarded-for", "x-real-ip", "forwarded", "x-forwarded-proto", "x-forwarded-host", "via"})
+    if (exchange.header(name)) return false;
+  return exchange.peer_is_trusted();
 }
 
 constexpr std::string_view kTooMany = R"({"success":false,"message":"too many management requests at once"})";
@@ -140,6 +150,8 @@ net::awaitable<void> Web::handle_billing_info(net::Exchange& exchange) {
 }
 
 net::awaitable<void> Web::handle_api(net::Exchange& exchange) {
+  const auto* route = api::find_route(exchange.head().method, exchange.head().path).route;
+  exchange.set_route(route ? route->pattern : "/api");
   auto body = core::Result<std::string_view>(
       core::error(core::Errc::kUnsupported, "the body must come without Content-Encoding"));
   if (exchange.head().coding == net::ContentCoding::kNone)
@@ -179,6 +191,7 @@ net::awaitable<void> Web::handle_operator(net::Exchange& exchange) {
   const auto& head = exchange.head();
   if (is_probe(head.path)) co_return co_await answer_probe(exchange, health_);
   if (head.path == "/-/health") co_return co_await answer_text(exchange, 200, "application/json", health_.detail());
+  if (head.path == "/metrics" && health_.metrics) co_return co_await answer_metrics(exchange);
   co_await answer_not_found(exchange);
 }
 
@@ -195,17 +208,30 @@ std::optional<std::string> Web::elsewhere(net::Exchange& exchange) {
                               std::chrono::steady_clock::now());
 }
 
+bool Web::is_operator(const net::Exchange& exchange) const {
+  auto credential = exchange.header("authorization").value_or("");
+  return !settings_.admin_token.empty() && credential.starts_with("Bearer ") &&
+         same(credential.substr(7), settings_.admin_token);
+}
+
+net::awaitable<void> Web::answer_metrics(net::Exchange& exchange) {
+  auto page = co_await on_api_threads<std::string>(api_threads_,
+                                                   [this] { return std::make_shared<std::string>(health_.metrics()); });
+  if (!page) co_return co_await answer_text(exchange, 503, "text/plain; charset=utf-8", "too busy");
+  co_await answer_text(exchange, 200, core::MetricsText::kContentType, *page);
+}
+
 net::awaitable<void> Web::handle_other(net::Exchange& exchange) {
   const auto& head = exchange.head();
   bool reads = head.method == "GET" || head.method == "HEAD";
   if (reads && is_probe(head.path)) co_return co_await answer_probe(exchange, health_);
-  if (reads && head.path == "/-/health" && !settings_.admin_token.empty()) {
-    auto credential = exchange.header("authorization").value_or("");
-    if (credential.starts_with("Bearer ") && same(credential.substr(7), settings_.admin_token)) {
-      co_await answer_text(exchange, 200, "application/json", health_.detail());
-      co_return;
-    }
+  if (reads && head.path == "/-/health" && is_operator(exchange)) {
+    co_await answer_text(exchange, 200, "application/json", health_.detail());
+    co_return;
   }
+  if (reads && head.path == "/metrics" && health_.metrics && (is_operator(exchange) || is_neighbour(exchange)))
+    co_return co_await answer_metrics(exchange);
+  exchange.set_route("other");
   // Gateways of others add or drop a slash at the end.
   if (head.path.size() > 1 && head.path.ends_with('/')) {
     auto without = head.path.substr(0, head.path.size() - 1);

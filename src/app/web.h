@@ -15,9 +15,10 @@ namespace tollgate::app {
 
 // What the health endpoints report; each is "" when it is well, else the name of what is not.
 struct Health {
-  std::function<std::string()> live;    // a stuck worker, a dead journal
-  std::function<std::string()> ready;   // starting, draining, …
-  std::function<std::string()> detail;  // JSON for operators
+  std::function<std::string()> live;     // a stuck worker, a dead journal
+  std::function<std::string()> ready;    // starting, draining, …
+  std::function<std::string()> detail;   // JSON for operators
+  std::function<std::string()> metrics;  // the page at /metrics; takes milliseconds; empty: there is none
 };
 
 struct WebSettings {
@@ -57,6 +58,8 @@ class Web {
   net::awaitable<void> handle_api(net::Exchange& exchange);
   net::awaitable<void> handle_other(net::Exchange& exchange);
   std::optional<std::string> elsewhere(net::Exchange& exchange);  // the address of FRONTEND_BASE_URL for this page
+  bool is_operator(const net::Exchange& exchange) const;  // has the admin token
+  net::awaitable<void> answer_metrics(net::Exchange& exchange);
 
   relay::Relay& relay_;
   api::Api& api_;

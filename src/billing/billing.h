@@ -15,6 +15,7 @@
 #include "billing/slices.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/metrics_text.h"
 #include "sql/connection.h"
 
 namespace tollgate::billing {
@@ -123,6 +124,7 @@ class Billing {
   std::chrono::milliseconds lost_hold() const { return settings_.ledger.lost_hold; }
 
   BillingHealth health() const;
+  void write_metrics(core::MetricsText& text) const;  // reads the journal's file: not on a network worker
   const Node& node() const { return node_; }
 
  private:

@@ -245,7 +245,11 @@ void FlushConsumer::stop(std::chrono::steady_clock::time_point deadline) {
 void FlushConsumer::run() {
   auto pause = std::chrono::milliseconds(100);
   for (;;) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto before = mark();
     auto result = step();
+    if (result != Step::kIdle)
+      meter_.note(result == Step::kMoved, std::chrono::steady_clock::now() - began, mark() - before);
     std::unique_lock lock(mutex_);
     if (stopping_ && (result == Step::kIdle || std::chrono::steady_clock::now() >= deadline_)) return;
     if (result == Step::kMoved) {

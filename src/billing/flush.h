@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "billing/flush_meter.h"
 #include "billing/journal.h"
 #include "core/clock.h"
 #include "sql/connection.h"
@@ -51,6 +52,7 @@ class FlushConsumer {
   void wake();                                                // something was committed
   void stop(std::chrono::steady_clock::time_point deadline);  // moves what is there, then joins
   std::int64_t mark() const { return position_; }
+  const FlushMeter& meter() const { return meter_; }
 
  private:
   Step apply(const std::vector<JournalRow>& rows);
@@ -68,6 +70,7 @@ class FlushConsumer {
   std::chrono::milliseconds rhythm_;
   std::optional<JournalReader> reader_;
   std::atomic<std::int64_t> position_{0};
+  FlushMeter meter_;
   bool known_ = false;       // position_ was read from the mark
   std::size_t batch_limit_;  // halved while a poisoned record is looked for
   std::mutex mutex_;

@@ -285,7 +285,10 @@ bool Journal::write_group(const std::deque<Operation>& group) {
     if (!ok) return false;
   }
   core::fault_point("journal.filled");
+  const auto began = std::chrono::steady_clock::now();
   if (!file.commit()) return false;
+  commit_times_.observe(
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count());
   core::fault_point("journal.committed");
   next_seq_ = seq;
   last_seq_ = last;

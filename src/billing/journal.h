@@ -18,6 +18,7 @@
 #include "billing/journal_file.h"
 #include "billing/record.h"
 #include "core/clock.h"
+#include "core/metrics.h"
 #include "core/result.h"
 
 namespace tollgate::billing {
@@ -98,6 +99,7 @@ class Journal {
   // Whether charges to come will find a place. `sql_away`: nothing leaves at the moment, so the backlog only grows.
   bool has_room(bool sql_away) const;
   std::uint64_t backlog_bytes() const { return backlog_bytes_; }
+  core::HistogramValue commit_times() const { return commit_times_.value(); }
   // Called on the writer's thread after each group with records in it.
   void on_commit(std::function<void()> callback) { on_commit_ = std::move(callback); }
   // Called on the housekeeping thread when less than twice the reserve is free on the disk, and when it is again.
@@ -148,6 +150,7 @@ class Journal {
   std::int64_t deleted_at_ms_ = 0;
   std::atomic<bool> writable_{true};
   std::atomic<std::uint64_t> backlog_bytes_{0};
+  core::Histogram commit_times_{core::kShortTimes};
   std::function<void()> on_commit_;
   std::function<void(bool)> on_disk_low_;
   std::thread writer_, housekeeping_;

@@ -293,7 +293,11 @@ void Ledger::run() {
       closing = stopping_;
       urgent_ = false;
     }
+    const auto began = std::chrono::steady_clock::now();
+    const auto before = mark();
     auto result = closing ? closing_step() : step();
+    if (result != Step::kIdle)
+      meter_.note(result == Step::kMoved, std::chrono::steady_clock::now() - began, mark() - before);
     std::unique_lock lock(mutex_);
     if (closing && (result == Step::kIdle || std::chrono::steady_clock::now() >= deadline_)) return;
     if (result == Step::kMoved) {

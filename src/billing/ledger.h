@@ -18,6 +18,7 @@
 
 #include "billing/balances.h"
 #include "billing/flush.h"
+#include "billing/flush_meter.h"
 #include "billing/journal.h"
 #include "billing/slice_calls.h"
 #include "billing/slices.h"
@@ -95,6 +96,7 @@ class Ledger {
   bool slices_left() const { return slices_left_; }
   bool reachable() const { return reachable_; }
   std::int64_t mark() const { return position_; }
+  const FlushMeter& meter() const { return meter_; }
   std::int64_t last_flush_ms() const { return last_flush_ms_; }
   std::int64_t exposed() const { return exposed_count_; }  // accounts that spend beyond their slice
   // Half of the hold has passed without the database: past the whole of it others may give this node's slices back.
@@ -224,6 +226,7 @@ class Ledger {
   std::int64_t next_flush_ms_ = 0;
 
   std::atomic<std::int64_t> position_{0};
+  FlushMeter meter_;
   std::atomic<std::int64_t> last_flush_ms_{0};
   std::atomic<bool> recovered_{false};
   std::atomic<bool> reachable_{true};

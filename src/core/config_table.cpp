@@ -54,6 +54,8 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_TRUSTED_PROXIES", .type = kList, .fallback = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,169.254.0.0/16,fc00::/7,fe80::/10", .meaning = "peers whose forwarding headers count; 'none', 'all'", .also = "TRUSTED_PROXIES", .check = check_trusted_proxies},
   {.name = "TOLLGATE_ADMIN_TOKEN", .secret = true, .meaning = "bearer token (16 characters or more) for /-/ and /metrics on the main port", .check = check_admin_token},
   {.name = "TOLLGATE_ADMIN_LISTEN", .type = kList, .meaning = "further listen addresses for /livez, /readyz and /-/, where no token is asked for", .check = check_listen},
+  {.name = "TOLLGATE_METRICS", .type = kBool, .fallback = "true", .meaning = "the page /metrics, for the admin token and for direct peers of the trusted ranges"},
+  {.name = "TOLLGATE_METRICS_SERIES", .type = kInt, .fallback = "2000", .min = 10, .max = 1'000'000, .meaning = "most series of models, of channels and of routes that /metrics shows; the rest is one series 'other'"},
   {.name = "TOLLGATE_JOURNAL_SYNC", .type = kChoice, .fallback = "process", .choices = "process|power", .meaning = "what a journaled charge survives: the process, or a power cut"},
   {.name = "TOLLGATE_JOURNAL_KEEP", .type = kDuration, .fallback = "1h", .meaning = "how long applied journal rows are kept"},
   {.name = "TOLLGATE_JOURNAL_MAX_MB", .type = kInt, .fallback = "1024", .min = 1, .max = 1'000'000, .meaning = "charges that wait for the database, MiB; while it is away nothing more is admitted beyond"},

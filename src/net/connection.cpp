@@ -187,6 +187,7 @@ awaitable<Connection::Next> Connection::exchange() {
       }
     }
     if (!exchange.answered_) aborted_ = true;
+    if (server_.observer_) server_.observer_(exchange);
   }
   on_gone_ = nullptr;
   watch_after_.clear();

@@ -106,6 +106,7 @@ void Exchange::on_client_gone(std::function<void()> callback) {
 }
 
 void Exchange::build_head(std::string& out, int status, std::span<const Header> headers, std::string_view framing) {
+  status_ = status;
   out.reserve(320);
   out += "HTTP/1.1 ";
   out += std::to_string(status);

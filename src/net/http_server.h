@@ -73,6 +73,11 @@ class Exchange {
   // From now on a client that takes nothing is given this long, also in a write under way.
   void hurry(std::chrono::milliseconds limit);
   std::size_t bytes_sent() const { return bytes_sent_; }
+  // For those who count: when it began, how it was answered (0: not at all), what the handler says it was.
+  std::chrono::steady_clock::time_point began() const { return began_; }
+  int status() const { return status_; }
+  std::string_view route() const { return route_; }
+  void set_route(std::string_view route) { route_ = route; }  // a text that outlives the server
   std::chrono::steady_clock::time_point last_write() const { return last_write_; }
 
  private:
@@ -83,6 +88,9 @@ class Exchange {
 
   Connection& connection_;
   std::string client_ip_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::string_view route_;
+  int status_ = 0;
   std::string pending_head_;  // built by start(), leaves with the first write
   std::vector<std::pair<std::string, std::string>> extra_headers_;
   bool started_ = false;
@@ -116,6 +124,9 @@ class Server {
   // `workers` outlive the server.
   Server(ServerSettings settings, std::vector<Worker*> workers, Handler handler);
   ~Server();
+
+  // Called on the worker when a request's handler has returned. Set before listen().
+  void on_exchange_end(std::function<void(const Exchange&)> observer) { observer_ = std::move(observer); }
 
   core::Result<void> bind();  // takes the addresses, does not listen yet
   core::Result<void> listen();
@@ -155,6 +166,7 @@ class Server {
   ServerSettings settings_;
   std::vector<Worker*> workers_;
   Handler handler_;
+  std::function<void(const Exchange&)> observer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::uint16_t port_ = 0;
   AddressCounts per_address_;

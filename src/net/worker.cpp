@@ -118,6 +118,7 @@ awaitable<void> Worker::tick() {
 }
 
 void Worker::note_lag(std::chrono::steady_clock::duration late, unsigned turn) {
+  lateness_.observe(std::chrono::duration_cast<std::chrono::microseconds>(late).count());
   lags_[turn % lags_.size()] = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(late).count());
   auto sorted = lags_;
   std::nth_element(sorted.begin(), sorted.begin() + sorted.size() / 2, sorted.end());

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/metrics.h"
 #include "net/awaitable.h"
 #include "net/deadline.h"
 
@@ -102,6 +103,8 @@ class Worker {
   // not move it, a loop that has more to do than it can does.
   std::chrono::milliseconds lag() const { return std::chrono::milliseconds(lag_ms_.load(std::memory_order_relaxed)); }
 
+  core::HistogramValue lateness() const { return lateness_.value(); }  // of every turn of that clock since the start
+
   static Worker& current();  // of the calling thread; only inside a worker
 
  private:
@@ -119,6 +122,7 @@ class Worker {
   std::atomic<std::chrono::steady_clock::time_point> last_tick_;
   std::array<int, 11> lags_{};
   std::atomic<int> lag_ms_{0};
+  core::Histogram lateness_{core::kShortTimes};
   std::unique_ptr<Upstreams> upstreams_;
   // Last: destroying it destroys suspended coroutines, which touch what stands above.
   std::unique_ptr<boost::asio::io_context> io_;

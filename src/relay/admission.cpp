@@ -64,6 +64,15 @@ std::string_view to_string(Overload what) {
   return "";
 }
 
+std::string_view reason_name(Overload what) {
+  switch (what) {
+    case Overload::kRequests: return "requests";
+    case Overload::kMemory: return "process_memory";
+    case Overload::kLag: return "lag";
+  }
+  return "";
+}
+
 Admission::Ticket::~Ticket() {
   if (!admission_) return;
   body_arrived();
@@ -95,7 +104,7 @@ std::size_t Admission::resident() {
 std::optional<Overload> Admission::admit(const net::Worker& worker, std::optional<std::uint64_t> announced,
                                          Ticket& ticket) {
   auto over = [this](Overload what) {
-    refused_.fetch_add(1, std::memory_order_relaxed);
+    refused_[static_cast<std::size_t>(what)].fetch_add(1, std::memory_order_relaxed);
     return what;
   };
   // Longer ones are refused for their length before they are read.

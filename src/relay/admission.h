@@ -2,6 +2,7 @@
 // instead of running out of memory or descriptors with everybody's answers half written. docs/overload.md has the
 // figures.
 #pragma once
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -26,7 +27,9 @@ struct AdmissionLimits {
 AdmissionLimits measured_limits();
 
 enum class Overload { kRequests, kMemory, kLag };
-std::string_view to_string(Overload what);  // for the error's text
+constexpr std::size_t kOverloads = 3;
+std::string_view to_string(Overload what);    // for the error's text
+std::string_view reason_name(Overload what);  // for /metrics
 
 // Any thread; no locks.
 class Admission {
@@ -58,7 +61,14 @@ class Admission {
   std::optional<Overload> admit(const net::Worker& worker, std::optional<std::uint64_t> announced, Ticket& ticket);
 
   std::int64_t open() const { return open_.load(std::memory_order_relaxed); }
-  std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  std::uint64_t refused(Overload why) const {
+    return refused_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
+  }
+  std::uint64_t refused() const {
+    std::uint64_t sum = 0;
+    for (const auto& count : refused_) sum += count.load(std::memory_order_relaxed);
+    return sum;
+  }
 
  private:
   std::size_t resident();
@@ -66,7 +76,7 @@ class Admission {
   const AdmissionLimits limits_;
   std::atomic<std::int64_t> open_{0};
   std::atomic<std::int64_t> promised_{0};
-  std::atomic<std::uint64_t> refused_{0};
+  std::array<std::atomic<std::uint64_t>, kOverloads> refused_{};
   std::atomic<std::size_t> resident_{0};
   std::atomic<std::int64_t> sampled_ms_{0};
 };

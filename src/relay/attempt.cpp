@@ -318,6 +318,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     control.wake_at = [&client] { return client.ping_due(); };
     control.woken = [&client] { return client.ping(); };
   }
+  request.local.metrics->attempt_begins(request);
   auto answered = co_await exchange.worker().upstreams().send(upstream, control);
   if (!answered) {
     client.cancel = nullptr;

@@ -77,7 +77,7 @@ net::awaitable<std::optional<RelayError>> pass_gate(Request& request) {
   auto credential =
       find_credential(head.path, head.query, [&](std::string_view name) { return request.exchange.header(name); });
   if (credential.key.empty()) co_return gate_error(401, "未提供令牌");
-  request.identity = co_await request.local.identities.get(credential.key);
+  request.identity = co_await request.local.identities.get(credential.key, request.key_source);
   if (!request.identity) {
     auto error = gate_error(503, "the key cannot be checked: the database is away", "auth_backend_unavailable");
     error.retry_after = "5";

@@ -88,11 +88,12 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string 
   co_return loaded;
 }
 
-net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::string& key) {
+net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::string& key, KeySource& source) {
   auto found = entries_.find(key);
   if (found != entries_.end()) {
     auto known = found->second.identity;
     auto age = clock_.steady() - known->loaded;
+    source = KeySource::kMemory;
     if (age < life_ / 2) co_return known;
     if (age < life_) {
       if (!found->second.refreshing) {
@@ -104,10 +105,12 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
       co_return known;
     }
     auto loaded = co_await load(key);
+    if (loaded) source = KeySource::kSql;
     // With SQL away a key that was good a moment ago goes on being served.
     co_return loaded ? loaded : known;
   }
   auto loaded = co_await load(key);
+  source = loaded ? KeySource::kSql : KeySource::kNone;
   co_return loaded;
 }
 

@@ -13,6 +13,7 @@
 #include "model/token.h"
 #include "model/user.h"
 #include "net/awaitable.h"
+#include "relay/relay_metrics.h"
 #include "relay/snapshot.h"
 #include "sql/connection.h"
 
@@ -49,8 +50,9 @@ class IdentityCache {
       : pool_(pool), threads_(threads), billing_(billing), clock_(clock) {}
 
   // nullptr when the key is not known here and SQL cannot be asked. An entry older than half its life is refreshed in
-  // the background, one older than that is waited for, unless SQL is away.
-  net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key);
+  // the background, one older than that is waited for, unless SQL is away. `source` is set to where it
+  // was found.
+  net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key, KeySource& source);
   void drop(std::string_view key);
   void drop_user(core::UserId user);
   void drop_token(core::TokenId token);  // and keys that were not found: it may be one of them

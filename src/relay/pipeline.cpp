@@ -22,6 +22,7 @@
 #include "relay/realtime.h"
 #include "relay/realtime_session.h"
 #include "relay/relay.h"
+#include "relay/relay_metrics.h"
 #include "relay/routes.h"
 #include "relay/routing.h"
 #include "relay/sensitive_words.h"
@@ -175,7 +176,9 @@ std::optional<RelayError> find_price(Request& request) {
 net::awaitable<std::optional<RelayError>> admit(Request& request) {
   if (auto refused = find_room(request)) co_return refused;
   if (!request.playground) {
-    if (auto refused = co_await pass_gate(request)) co_return refused;
+    auto refused = co_await pass_gate(request);
+    request.local.metrics->authenticated(request.key_source, !refused);
+    if (refused) co_return refused;
     if (request.snapshot->relay.model_limits.enabled)
       if (auto refused = co_await check_model_limit(request)) co_return refused;
   }
@@ -224,6 +227,7 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     auto failed = prepare_channel(request);
     if (!failed) failed = request.socket ? co_await attempt_realtime(request) : co_await attempt_with_usage(request);
     if (!failed) co_return std::nullopt;
+    request.local.metrics->attempt_ends(request, request.exchange.client_gone() || request.relay.shutting_down());
     mark_violation(*failed);
     request.attempts.back().status = failed->status;
     request.local.counters.failed_attempts.fetch_add(1, std::memory_order_relaxed);
@@ -231,6 +235,7 @@ net::awaitable<std::optional<RelayError>> run_attempts(Request& request) {
     if (calls_for_disabling(request.snapshot->relay, *request.channel, *failed))
       request.relay.health.report(fault_of(*request.channel, request.key, *failed));
     if (request.exchange.client_gone() || !should_retry(request, *failed) || !count_attempt(request)) co_return failed;
+    request.local.metrics->retried(refusal_of(*failed));
   }
 }
 
@@ -283,12 +288,14 @@ Relay::Relay(RelaySettings settings_in, std::vector<net::Worker*> workers, Snaps
       clock(clock_in),
       affinity_channels(std::make_unique<AffinityMemory>(clock_in)),
       affinity_usages(clock_in),
+      series_limits_(std::make_unique<RelaySeriesLimits>(settings.metrics_series)),
       workers_(std::move(workers)),
       admission_(settings.limits) {
   for (std::size_t i = 0; i < workers_.size(); ++i)
     locals_.push_back(std::unique_ptr<Local>(new Local{.identities = IdentityCache(pool, sql_threads, billing, clock),
                                                        .random = {},
                                                        .counters = {},
+                                                       .metrics = std::make_unique<RelayMetrics>(*series_limits_),
                                                        .snapshot = nullptr,
                                                        .buffers = {},
                                                        .affinity_models = {},
@@ -304,6 +311,24 @@ std::uint64_t Relay::refused(Refusal reason) const {
   std::uint64_t sum = 0;
   for (const auto& local : locals_) sum += local->counters.refused.of(reason);
   return sum;
+}
+
+void Relay::write_metrics(core::MetricsText& text) const {
+  std::vector<std::reference_wrapper<const RelayMetrics>> workers;
+  for (const auto& local : locals_) workers.emplace_back(*local->metrics);
+  RelayMetrics::write(workers, text);
+  core::CounterSums refused_for, shed;
+  for (std::size_t i = 0; i < kRefusals; ++i) {
+    const auto reason = static_cast<Refusal>(i);
+    if (auto count = refused(reason)) refused_for[core::label_text({{"reason", to_string(reason)}})] = count;
+  }
+  text.counters("tollgate_relay_refused_total", "Answers with an error by its reason.", refused_for);
+  for (auto what : {Overload::kRequests, Overload::kMemory, Overload::kLag})
+    shed[core::label_text({{"reason", reason_name(what)}})] += admission_.refused(what);
+  for (const RelayMetrics& worker : workers)
+    for (auto what : {Overloaded::kCpu, Overloaded::kMemory, Overloaded::kDisk})
+      shed[core::label_text({{"reason", name_of(what)}})] += worker.shed_for(what);
+  text.counters("tollgate_overload_shed_total", "Requests answered 503 for want of room, by what was short.", shed);
 }
 
 Relay::Local& Relay::local(const net::Worker& worker) { return *locals_[static_cast<std::size_t>(worker.index())]; }
@@ -358,12 +383,15 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   const auto* route = head.method == "POST" ? find_route(head.path) : nullptr;
   const bool realtime = is_realtime(head);
   const auto* key_route = route || realtime ? nullptr : find_key_route(head.method, head.path);
+  exchange.set_route(realtime ? "/v1/realtime" : route ? route->path : key_route->pattern);
   if (realtime)
     if (auto refused = check_realtime(request)) co_return co_await answer_error(request, std::move(*refused));
   if (!key_route || key_route->checks_load)
     if (auto what = find_overload(request)) co_return co_await answer_overload(request, *what);
   if (key_route) {
-    if (auto refused = co_await pass_gate(request)) co_return co_await answer_error(request, std::move(*refused));
+    auto refused = co_await pass_gate(request);
+    mine.metrics->authenticated(request.key_source, !refused);
+    if (refused) co_return co_await answer_error(request, std::move(*refused));
     co_return co_await key_route->answer(request);
   }
   request.route = realtime ? dialect::OpenAiRoute::kRealtime : route->kind;
@@ -373,10 +401,16 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
   if (!failed) failed = co_await run_attempts(request);
   if (failed) co_await charge_violation(request, *failed);
   request.reservation.reset();
-  if (!failed) co_return remember_channel(request);
+  if (!failed) {
+    mine.metrics->ended(request, std::nullopt);
+    co_return remember_channel(request);
+  }
   core::log::info("request {}: {} {}{}{}", request.id, failed->status, core::mask_sensitive(failed->log_text()),
                   failed->detail.empty() ? "" : "; ", core::mask_sensitive(failed->detail));
+  const auto reason = refusal_of(*failed);
+  if (shutting_down() && failed->code == "\"server_restart\"") request.outcome = Outcome::kDraining;
   co_await answer_error(request, std::move(*failed));
+  mine.metrics->ended(request, reason);
 }
 
 }  // namespace tollgate::relay

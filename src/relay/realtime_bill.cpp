@@ -155,7 +155,6 @@ void RealtimeBill::note_for_recovery() {
 
 net::awaitable<void> RealtimeBill::settle_last(const EndOfRequest& end) {
   record_model_success(request_);
-  request_.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
   auto record = record_of(end);
   co_await charge(request_, std::move(record));
 }

@@ -10,6 +10,7 @@
 
 #include "billing/billing.h"
 #include "core/clock.h"
+#include "core/metrics_text.h"
 #include "core/random.h"
 #include "core/rate_limit.h"
 #include "core/thread_pool.h"
@@ -29,6 +30,8 @@ namespace tollgate::relay {
 
 class ChannelHealth;
 class ClientSide;
+class RelayMetrics;
+struct RelaySeriesLimits;
 
 struct RelaySettings {
   std::size_t max_body_bytes = 128U << 20U;
@@ -56,6 +59,7 @@ struct RelaySettings {
   std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
   AdmissionLimits limits;
+  std::size_t metrics_series = 2000;  // TOLLGATE_METRICS_SERIES
 };
 
 // Counters of one worker, summed when read.
@@ -63,7 +67,6 @@ struct RelayCounters {
   std::atomic<std::uint64_t> requests{0};
   RefusalCounts refused;
   std::atomic<std::uint64_t> failed_attempts{0};
-  std::atomic<std::uint64_t> charged{0};
 };
 
 class Relay {
@@ -92,12 +95,15 @@ class Relay {
 
   // Answered with an error for this reason since the start. Any thread.
   std::uint64_t refused(Refusal reason) const;
+  // The relay's families of /metrics. Any thread.
+  void write_metrics(core::MetricsText& text) const;
 
   // What belongs to one worker.
   struct Local {
     IdentityCache identities;
     core::FastRandom random;
     RelayCounters counters;
+    std::unique_ptr<RelayMetrics> metrics;
     std::shared_ptr<const Snapshot> snapshot;
     std::vector<std::string> buffers;  // lent to streams while they have something to send
     AffinityModels affinity_models;
@@ -128,6 +134,7 @@ class Relay {
   SessionCheck session_check;  // set before the first request
 
  private:
+  const std::unique_ptr<RelaySeriesLimits> series_limits_;
   std::vector<net::Worker*> workers_;
   std::vector<std::unique_ptr<Local>> locals_;
   std::atomic<bool> shutting_down_{false};

@@ -17,6 +17,7 @@
 #include "relay/auto_groups.h"
 #include "relay/form.h"
 #include "relay/relay.h"
+#include "relay/relay_metrics.h"
 
 namespace tollgate::relay {
 
@@ -99,6 +100,13 @@ struct Request {
   bool system_prompt_changed = false;
   bool answered_as_stream = false;
   std::vector<Attempt> attempts;
+
+  // For relay_metrics.
+  KeySource key_source = KeySource::kNone;
+  std::optional<core::SteadyTime> attempt_began;  // the call that runs
+  core::SteadyTime::duration upstream_time{};     // of the calls that are over
+  std::optional<Outcome> outcome;                 // once it is settled
+  RelayMetrics::ModelSeries* series = nullptr;    // likewise
 };
 
 }  // namespace tollgate::relay

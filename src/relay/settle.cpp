@@ -170,10 +170,12 @@ model::LogRow log_row_of(const Request& request, model::LogType type) {
   return row;
 }
 
-billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate) {
+billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate,
+                                  billing::Usage* charged_for) {
   auto billed = rule_of(end, prompt_estimate);
   if (billed.settled_by != "upstream" && counts_audio(request.route))
     billed.usage.completion_audio_tokens = billed.usage.completion_tokens;
+  if (charged_for) *charged_for = billed.usage;
 
   billing::ChargeInput input;
   input.usage = billed.usage;
@@ -224,11 +226,13 @@ net::awaitable<void> charge(Request& request, billing::SettleRecord record) {
 }
 
 net::awaitable<void> settle(Request& request, const EndOfRequest& end) {
+  request.local.metrics->attempt_ends(request, end.end == End::kClientGone);
   record_model_success(request);  // before the client can ask again
   std::int64_t estimate = 0;
   if (needs_estimate(end)) estimate = co_await estimate_prompt(request);
-  auto record = make_record(request, end, estimate);
-  request.local.counters.charged.fetch_add(1, std::memory_order_relaxed);
+  billing::Usage charged_for;
+  auto record = make_record(request, end, estimate, &charged_for);
+  request.local.metrics->settled(request, end, charged_for, record.charge);
   core::fault_point("settle.priced");
   if (request.affinity && end.usage && end.usage->usable() &&
       formula_for_route(request.route, *end.usage, request.price) == billing::Formula::kDecimal)

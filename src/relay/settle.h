@@ -17,8 +17,9 @@ struct Billed {
 bool needs_estimate(const EndOfRequest& end);
 Billed rule_of(const EndOfRequest& end, std::int64_t prompt_estimate);
 
-// What the journal is to hold of a request that ended so.
-billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate);
+// What the journal is to hold of a request that ended so. `charged_for` is set to the usage that is charged.
+billing::SettleRecord make_record(const Request& request, const EndOfRequest& end, std::int64_t prompt_estimate,
+                                  billing::Usage* charged_for = nullptr);
 
 // The member `other` of a consume row.
 std::string other_json(const Request& request, const EndOfRequest& end, const Billed& billed,

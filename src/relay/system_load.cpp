@@ -67,11 +67,9 @@ std::optional<Overloaded> overloaded(const LoadSample& load, const LoadThreshold
   return std::nullopt;
 }
 
-namespace {
 std::string_view name_of(Overloaded what) {
   return what == Overloaded::kCpu ? "cpu" : what == Overloaded::kMemory ? "memory" : "disk";
 }
-}  // namespace
 
 std::string overload_body(Overloaded what, std::string_view path) {
   const auto name = name_of(what);
@@ -170,6 +168,7 @@ std::optional<Overloaded> find_overload(const Request& request) {
 net::awaitable<void> answer_overload(Request& request, Overloaded what) {
   static constexpr net::Header kHeaders[] = {{"Content-Type", "application/json; charset=utf-8"},
                                              {"Retry-After", kRetryAfter}};
+  request.local.metrics->shed(what);
   const auto now = request.relay.clock.steady();
   if (auto alike = request.local.counters.refused.count(Refusal::kOverloaded, now))
     core::log::warn(

@@ -34,6 +34,7 @@ struct LoadThresholds {
 };
 
 enum class Overloaded { kCpu, kMemory, kDisk };
+std::string_view name_of(Overloaded what);
 std::optional<Overloaded> overloaded(const LoadSample& load, const LoadThresholds& thresholds);
 // The error's body; the routes of Anthropic clients have a shape of their own.
 std::string overload_body(Overloaded what, std::string_view path);

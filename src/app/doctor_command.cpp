@@ -1,0 +1,95 @@
+#include "app/doctor_command.h"
+
+#include <fmt/core.h>
+
+#include "app/cluster_node.h"
+#include "doctor/doctor.h"
+#include "sql/server.h"
+
+namespace tollgate::app {
+namespace {
+
+constexpr std::size_t kConnections = 2;
+constexpr auto kConnect = std::chrono::seconds(5), kStatement = std::chrono::seconds(10);
+
+void open_database(const core::Config& config, std::string_view variable, std::unique_ptr<sql::Pool>& pool,
+                   std::string& place, std::string& error) {
+  auto dsn = sql::parse_dsn(config.text(variable), config.text("SQLITE_PATH"));
+  if (!dsn) {
+    error = fmt::format("{}: {}", variable, dsn.error().message);
+    return;
+  }
+  place = sql::place_of(*dsn);
+  sql::ServerSettings settings;
+  settings.max_open = kConnections;
+  settings.statement = kStatement;
+  settings.connect = kConnect;
+  settings.wait = kConnect;
+  settings.node = "doctor";
+  settings.ca_file = config.text("TOLLGATE_SQL_CA");
+  settings.certificate_file = config.text("TOLLGATE_SQL_CERT");
+  settings.key_file = config.text("TOLLGATE_SQL_KEY");
+  auto opened = sql::open_pool(*dsn, settings);
+  if (opened)
+    pool = std::move(*opened);
+  else
+    error = fmt::format("{}: {}", variable, opened.error().message);
+}
+
+std::vector<std::string> session_secrets(const core::Config& config) {
+  std::vector<std::string> secrets;
+  if (config.text("SESSION_SECRET").empty()) return secrets;
+  secrets.push_back(config.text("SESSION_SECRET"));
+  for (std::string_view rest = config.text("SESSION_SECRET_PREVIOUS"); !rest.empty();) {
+    auto bar = rest.find('|');
+    secrets.emplace_back(rest.substr(0, bar));
+    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
+  }
+  return secrets;
+}
+
+core::Result<redis::Settings> redis_of(const core::Config& config) {
+  redis::Settings settings;
+  if (config.text("REDIS_CONN_STRING").empty()) return settings;
+  auto address = redis::parse_address(config.text("REDIS_CONN_STRING"));
+  if (!address) return core::error(address.error().code, "REDIS_CONN_STRING: " + address.error().message);
+  settings.address = std::move(*address);
+  return settings;
+}
+
+std::string asked(const CommandLine& line, std::string_view name) {
+  auto found = line.asked.find(name);
+  return found == line.asked.end() ? std::string() : found->second;
+}
+
+}  // namespace
+
+int doctor_command(const CommandLine& line, const core::Config& config, const core::ConfigReport& report,
+                   const std::string& version) {
+  auto sessions = session_secrets(config);
+  doctor::Setting setting{
+      .config = config,
+      .configuration = report,
+      .asked = {.url = asked(line, "url"), .node = asked(line, "node"), .key = asked(line, "key"), .sync = line.sync},
+      .version = version,
+      .session_secrets = sessions,
+      .crypto_secrets = crypto_secrets(config, sessions.empty() ? "" : sessions.front()),
+      .main = nullptr,
+      .log = nullptr,
+      .main_error = {},
+      .log_error = {},
+      .main_place = {},
+      .log_place = {},
+      .redis = redis_of(config)};
+  open_database(config, "SQL_DSN", setting.main, setting.main_place, setting.main_error);
+  if (!config.text("LOG_SQL_DSN").empty())
+    open_database(config, "LOG_SQL_DSN", setting.log, setting.log_place, setting.log_error);
+  const auto found = doctor::examine(setting);
+  const auto title =
+      fmt::format("{} {}, Tollgate {}", config.text("NODE_TYPE"),
+                  config.text("TOLLGATE_NODE_NAME").empty() ? "here" : config.text("TOLLGATE_NODE_NAME"), version);
+  std::fputs((line.json ? found.json(title) : found.text(title)).c_str(), stdout);
+  return found.exit_code();
+}
+
+}  // namespace tollgate::app
