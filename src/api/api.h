@@ -27,9 +27,9 @@ struct Request {
   std::string query;   // what follows '?', may be empty
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::string client_ip;       // as the trusted-proxy rules gave it
-  bool loopback_peer = false;  // the direct peer is this machine and no proxy header stood in between
-  bool https = false;          // as the client sees it
+  std::string client_ip;      // as the trusted-proxy rules gave it
+  bool is_neighbour = false;  // the direct peer is this machine or a trusted proxy that speaks for itself
+  bool https = false;         // as the client sees it
 
   // First header of that name in any letter case; empty when there is none.
   std::string_view header(std::string_view name) const;
@@ -103,6 +103,9 @@ struct Services {
   const core::Clock& clock;
   core::RateLimits& limits;  // counts by address and by user, shared with the other paths of the node
   Settings settings = {};
+
+  // The session secrets in force, for those that may change while the process runs. Empty: settings.session_secrets.
+  std::function<std::vector<std::string>()> session_secrets = {};
 
   // The options in force on this node. Empty: they are read from SQL at each request.
   std::function<std::shared_ptr<const core::Options>()> options = {};

@@ -116,4 +116,8 @@ std::string quota_text(const core::Options& options, core::Quota quota) {
   return fmt::format("＄{:.6f} 额度", dollars);
 }
 
+std::vector<std::string> session_secrets(const Services& services) {
+  return services.session_secrets ? services.session_secrets() : services.settings.session_secrets;
+}
+
 }  // namespace tollgate::api

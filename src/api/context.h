@@ -85,6 +85,9 @@ class LogConnection {
 
 using Handler = Response (*)(Context&);
 
+// Those in force now: the first signs, all verify.
+std::vector<std::string> session_secrets(const Services& services);
+
 // Answers. fail() is HTTP 200 with success false, as clients of this API expect.
 Response ok();
 Response ok(json::value data);

@@ -86,8 +86,8 @@ std::optional<Response> authenticate_api_key(Context& c) {
 }
 
 void load_session(Context& c) {
-  auto decoded = decode_session(session_from_cookie_header(c.request.header("Cookie")),
-                                c.services.settings.session_secrets, c.now());
+  auto decoded =
+      decode_session(session_from_cookie_header(c.request.header("Cookie")), session_secrets(c.services), c.now());
   if (!decoded) return;
   c.session.values = std::move(decoded->values);
   c.session.saved_at = decoded->saved_at;

@@ -117,7 +117,8 @@ json::object status_document(const core::Options& o, const Settings& settings, b
   for (const Copy& copy : kSwitches) put(copy.field, o.boolean(copy.option));
   for (const Copy& copy : kNumbers) put(copy.field, o.real(copy.option));
 
-  const std::string address = o.stored("ServerAddress") ? o.text("ServerAddress") : "http://localhost:3000";
+  const std::string address =
+      o.stored("ServerAddress") || !o.link_base().empty() ? o.link_base() : "http://localhost:3000";
   const std::string& rp_id = o.text("passkey.rp_id");
   const std::string& origins = o.text("passkey.origins");
   put("server_address", json::string(address));

@@ -15,6 +15,7 @@ std::string_view usage() {
          "  serve         run the gateway (default)\n"
          "  config        print the effective configuration; --check only validates it\n"
          "  cluster       nodes | leases | drain NODE | resume NODE | forget NODE | rotate-secret --check\n"
+         "  journal       status DIR | replay DIR: what a node that is gone has not charged yet, and charging it\n"
          "  secret        print a random secret; --env prints the two lines that all nodes share\n"
          "  doctor        look for what is wrong: --url BALANCER, --node NODE, --key sk-…, --sync, --json\n"
          "  healthcheck   ask the running gateway on this host whether it lives\n"
@@ -82,7 +83,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   };
   if (!parse_flags() || i >= arguments.size()) return line;
   const auto& command = arguments[i++];
-  constexpr std::string_view kCommands[] = {"serve",  "config",      "secret",  "cluster",
+  constexpr std::string_view kCommands[] = {"serve",  "config",      "secret",  "cluster", "journal",
                                             "doctor", "healthcheck", "version", "help"};
   if (std::find(std::begin(kCommands), std::end(kCommands), command) == std::end(kCommands)) {
     line.error = "unknown command: " + command;
@@ -91,7 +92,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (line.command == "serve") line.command = command;
   // Words and flags in any order.
   while (parse_flags() && i < arguments.size()) line.rest.push_back(arguments[i++]);
-  if (line.command != "cluster" && !line.rest.empty()) line.rest.clear();  // as before: ignored
+  if (line.command != "cluster" && line.command != "journal" && !line.rest.empty())
+    line.rest.clear();  // as before: ignored
   return line;
 }
 

@@ -17,6 +17,7 @@ enum ExitCode : int {
   kAddressInUse = 71,
   kCannotWrite = 73,
   kGaveUpWaiting = 75,
+  kNotPermitted = 77,
   kConfiguration = 78,
 };
 

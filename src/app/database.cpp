@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "app/command_line.h"
+#include "app/node_name.h"
 #include "core/log.h"
 #include "model/schema.h"
 #include "sql/server.h"
@@ -39,8 +40,7 @@ sql::ServerSettings settings_of(const core::Config& config, std::size_t connecti
   settings.ca_file = config.text("TOLLGATE_SQL_CA");
   settings.certificate_file = config.text("TOLLGATE_SQL_CERT");
   settings.key_file = config.text("TOLLGATE_SQL_KEY");
-  for (const char* variable : {"HOSTNAME", "NODE_NAME", "TOLLGATE_NODE_NAME"})
-    if (!config.text(variable).empty()) settings.node = config.text(variable);
+  settings.node = node_name(config);
   return settings;
 }
 

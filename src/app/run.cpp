@@ -2,30 +2,37 @@
 
 #include <fmt/core.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <arpa/inet.h>
 
 #include <csignal>
 #include <filesystem>
 #include <thread>
 
+#include "app/admin_server.h"
 #include "app/cluster_command.h"
 #include "app/cluster_figures.h"
 #include "app/cluster_node.h"
 #include "app/command_line.h"
 #include "app/configuration_report.h"
+#include "app/data_lock.h"
 #include "app/database.h"
 #include "app/doctor_command.h"
+#include "app/drain.h"
+#include "app/front_end.h"
+#include "app/journal_command.h"
+#include "app/lost_slices.h"
 #include "app/metrics.h"
 #include "app/monitoring.h"
 #include "app/node_components.h"
 #include "app/node_health.h"
+#include "app/node_name.h"
+#include "app/port_holder.h"
+#include "app/privileges.h"
 #include "app/secrets.h"
+#include "app/signals.h"
+#include "app/supervisor.h"
 #include "app/version.h"
 #include "app/web.h"
 #include "billing/bpe.h"
@@ -43,29 +50,6 @@ using std::chrono::steady_clock;
 
 std::string reported_version(const core::Config& config) {
   return config.is_set("VERSION") ? config.text("VERSION") : std::string(kVersion);
-}
-
-int healthcheck(const core::Config& config) {
-  int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(config.integer("PORT")));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  timeval limit{5, 0};
-  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  std::string answer;
-  if (::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-    constexpr std::string_view kRequest = "GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n";
-    [[maybe_unused]] auto sent = ::write(descriptor, kRequest.data(), kRequest.size());
-    char buffer[1024];
-    for (ssize_t got; (got = ::read(descriptor, buffer, sizeof buffer)) > 0;)
-      answer.append(buffer, static_cast<std::size_t>(got));
-  }
-  ::close(descriptor);
-  bool well = answer.starts_with("HTTP/1.1 200");
-  auto body = answer.find("\r\n\r\n");
-  std::printf("%s\n", well ? "true" : body == std::string::npos ? "no answer" : answer.c_str() + body + 4);
-  return well ? kOk : kFailure;
 }
 
 std::size_t granted_cores() {
@@ -88,6 +72,8 @@ net::ServerSettings server_settings(const core::Config& config) {
   settings.port = static_cast<std::uint16_t>(config.integer("PORT"));
   settings.listen = config.list("TOLLGATE_LISTEN");
   settings.idle_timeout = config.duration("TOLLGATE_KEEPALIVE");
+  settings.name_line = "X-Tollgate-Node: " + printable_node_name(config) + "\r\n";
+  settings.name_to_all = config.boolean("TOLLGATE_NODE_HEADER");
   for (const auto& text : config.list("TOLLGATE_TRUSTED_PROXIES")) {
     if (text == "all") settings.trust_all = true;
     if (auto block = core::parse_ip_block(text)) settings.trusted_proxies.push_back(*block);
@@ -109,6 +95,7 @@ core::Result<net::EnvironmentProxies> environment_proxies(const core::Config& co
 relay::SnapshotDefaults snapshot_defaults(const core::Config& config, net::EnvironmentProxies proxies) {
   relay::SnapshotDefaults defaults;
   defaults.proxies = std::move(proxies);
+  defaults.link_base = FrontEnd::base_of(config);
   defaults.timeouts.connect = config.duration("TOLLGATE_CONNECT_TIMEOUT");
   defaults.timeouts.first_byte = config.duration("TOLLGATE_FIRST_BYTE_TIMEOUT");
   defaults.timeouts.gap = std::chrono::seconds(config.integer("STREAMING_TIMEOUT"));
@@ -134,6 +121,8 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.pass_upstream_id = config.boolean("TOLLGATE_PASS_UPSTREAM_ID");
   settings.keepalive = config.duration("TOLLGATE_SSE_KEEPALIVE");
   settings.commit_head = config.duration("TOLLGATE_SSE_COMMIT");
+  if (config.text("TOLLGATE_JSON_KEEPALIVE") != "auto")
+    settings.json_keepalive = config.duration("TOLLGATE_JSON_KEEPALIVE");
   auto drain = config.bounds("TOLLGATE_DISCONNECT_DRAIN");
   settings.drain_time = drain.time;
   settings.drain_bytes = drain.bytes;
@@ -193,87 +182,48 @@ core::Result<std::uint64_t> load_into(relay::SnapshotHolder& holder, sql::Pool& 
   return content;
 }
 
-// Waits for SIGTERM or SIGINT, which every thread blocks; nullopt after `limit`.
-std::optional<int> wait_for_signal(std::optional<milliseconds> limit) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  if (!limit) {
-    int signal = 0;
-    sigwait(&set, &signal);
-    return signal;
-  }
-  timespec time{limit->count() / 1000, (limit->count() % 1000) * 1'000'000};
-  int signal = sigtimedwait(&set, nullptr, &time);
-  return signal > 0 ? std::optional<int>(signal) : std::nullopt;
+// At SIGHUP: what can change while the process runs is read again.
+void reload(const core::ConfigSources& sources, LiveSecrets& secrets) {
+  core::log::reopen();
+  core::ConfigReport report;
+  auto config = core::Config::load(sources, report);
+  for (const auto& error : report.errors) core::log::error("{}", error);
+  if (!report.errors.empty()) return core::log::error("the configuration stays as it was");
+  core::log::set_level(log_settings(config).level);
+  secrets.replace(given_session_secrets(config));
+  core::log::info("log file opened anew, log level and session secrets read again");
+  core::log::flush();
 }
 
-void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of that write, not the end of the process
-}
-
-// Lets running requests finish: new ones are still served on open connections, each further answer closes its own. A
-// second signal shortens the wait to five seconds, a third ends it.
-void drain(net::Server& server, relay::Relay& relay, const core::Config& config) {
-  server.begin_drain();
-  core::log::info("draining: {} requests are running", server.open_exchanges());
-  std::this_thread::sleep_for(config.duration("TOLLGATE_DRAIN_DELAY"));
-  server.stop_accepting();
-  server.close_idle();
-  auto due = steady_clock::now() + config.duration("TOLLGATE_DRAIN_TIMEOUT") - std::chrono::seconds(2);
-  int signals = 0;
-  while (server.open_exchanges() > 0 && steady_clock::now() < due && signals < 2) {
-    if (wait_for_signal(milliseconds(50)) && ++signals == 1)
-      due = std::min(due, steady_clock::now() + std::chrono::seconds(5));
-  }
-  if (server.open_exchanges() == 0) return;
-  core::log::warn("{} requests are ended by the drain limit", server.open_exchanges());
-  relay.end_attempts();
-  for (auto end = steady_clock::now() + std::chrono::seconds(2);
-       server.open_exchanges() > 0 && steady_clock::now() < end;)
-    std::this_thread::sleep_for(milliseconds(20));
-}
-
-int serve(const core::Config& config) {
+int serve(const core::Config& config, const core::ConfigSources& sources) {
   auto started = steady_clock::now();
   const auto& clock = core::real_clock();
 
   // Data directory and logs.
   const auto& data_dir = config.text("TOLLGATE_DATA_DIR");
-  std::error_code failed;
-  std::filesystem::create_directories(data_dir, failed);
-  if (failed)
-    return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", data_dir + ": " + failed.message(),
-                 "name a directory that can be written");
+  auto lock = DataLock::take(data_dir);
+  if (!lock)
+    return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", lock.error().message,
+                 "name a directory that can be written and that this process has for itself");
   if (auto warning = core::log::open(log_settings(config)); !warning.empty()) core::log::warn("{}", warning);
   if (config.boolean("TLS_INSECURE_SKIP_VERIFY"))
     core::log::warn("TLS_INSECURE_SKIP_VERIFY is on: certificates of upstreams are not verified");
 
   // Secrets.
-  std::vector<std::string> session_secrets{config.text("SESSION_SECRET")};
-  if (session_secrets.front().empty()) {
+  auto first_secrets = given_session_secrets(config);
+  if (first_secrets.front().empty()) {
     auto own = own_session_secret(data_dir);
     if (!own)
       return fatal(kCannotWrite, "TOLLGATE_DATA_DIR", own.error().message, "make it writable, or set SESSION_SECRET");
-    session_secrets.front() = *own;
+    first_secrets.front() = *own;
   }
-  for (std::string_view rest = config.text("SESSION_SECRET_PREVIOUS"); !rest.empty();) {
-    auto bar = rest.find('|');
-    session_secrets.emplace_back(rest.substr(0, bar));
-    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
-  }
+  LiveSecrets session_secrets(std::move(first_secrets));
 
   // Network threads; the addresses are taken now, so that an error of theirs comes before anything is touched.
   auto worker_count = config.is_set("TOLLGATE_WORKERS") ? static_cast<std::size_t>(config.integer("TOLLGATE_WORKERS"))
                                                         : granted_cores();
   net::Resolver resolver;
+  AdminServer admin(data_dir, config.list("TOLLGATE_ADMIN_LISTEN"), resolver);
   net::UpstreamSettings upstream_settings;
   upstream_settings.max_idle = static_cast<std::size_t>(config.integer("RELAY_MAX_IDLE_CONNS"));
   upstream_settings.max_idle_per_host = static_cast<std::size_t>(config.integer("RELAY_MAX_IDLE_CONNS_PER_HOST"));
@@ -287,8 +237,11 @@ int serve(const core::Config& config) {
   net::Server server(server_settings(config), worker_list,
                      [&web](net::Exchange& exchange) { return web->handle(exchange); });
   if (auto bound = server.bind(); !bound)
-    return fatal(kAddressInUse, config.is_set("TOLLGATE_LISTEN") ? "TOLLGATE_LISTEN" : "PORT", bound.error().message,
-                 "choose another port with PORT or --port");
+    return fatal(kAddressInUse, config.is_set("TOLLGATE_LISTEN") ? "TOLLGATE_LISTEN" : "PORT",
+                 with_holder(bound.error().message), "choose another port with PORT, --port or TOLLGATE_LISTEN");
+  if (auto started_admin = admin.start(); !started_admin)
+    return fatal(kAddressInUse, "TOLLGATE_ADMIN_LISTEN", with_holder(started_admin.error().message),
+                 "choose another address");
 
   // Database, schema.
   auto connections = config.is_set("SQL_MAX_OPEN_CONNS")
@@ -327,7 +280,7 @@ int serve(const core::Config& config) {
                        .advertise = advertise,
                        .version = reported_version(config),
                        .me = {billing->node().id, billing->node().incarnation},
-                       .session_secrets = session_secrets,
+                       .session_secrets = session_secrets.now(),
                        .redis = nullptr},
                       {.reload = [&] { return load_into(snapshots, pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
@@ -340,6 +293,8 @@ int serve(const core::Config& config) {
                              facts["requests_taken"] = server.requests().taken;
                              facts["journal_rows"] = money.journal_last_seq - money.log_mark;
                              facts["sql"] = money.sql_reachable;
+                             facts["lost_hold_ms"] = billing->lost_hold().count();
+                             facts["exposed_accounts"] = money.exposed;
                            }},
                       pool, clock);
   if (auto loaded = cluster.feed().load(); !loaded)
@@ -363,7 +318,7 @@ int serve(const core::Config& config) {
       [&cluster](std::string_view job) { return cluster.may_run(job); });
 
   api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
-  services.settings.session_secrets = session_secrets;
+  services.session_secrets = [&session_secrets] { return session_secrets.now(); };
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
   services.settings.batch_update = config.boolean("BATCH_UPDATE_ENABLED");
@@ -372,6 +327,7 @@ int serve(const core::Config& config) {
   services.options = [&snapshots] { return snapshots.get()->options; };
   cluster.connect(services, relay);
   cluster.connect(*billing);
+  LostSlices lost_slices(*billing, cluster);
   services.shown_user_balance = [&billing](core::UserId user, core::Quota column) {
     return billing->shown_user_balance(user, column);
   };
@@ -418,6 +374,10 @@ int serve(const core::Config& config) {
   };
   api::Api api(std::move(services));
 
+  Supervisor supervisor;
+  Drain drain(server, relay, supervisor, config);
+  cluster.registry().on_desired_drain = [&drain](bool wanted) { drain.wanted(wanted); };
+
   Health health;
   health.live = [&]() -> std::string {
     for (const auto& worker : workers)
@@ -425,6 +385,7 @@ int serve(const core::Config& config) {
         return fmt::format("net-{} is stuck", worker->index());
     return {};
   };
+  auto health_live = health.live;
   health.ready = [&]() -> std::string { return server.draining() ? "draining" : cluster.unready(); };
   health.detail = [&]() -> std::string {
     auto requests = server.requests();
@@ -450,11 +411,13 @@ int serve(const core::Config& config) {
                     .components = components.json()});
   };
   if (config.boolean("TOLLGATE_METRICS")) health.metrics = [&metrics] { return metrics.page(); };
+  FrontEnd front_end(config);
   web = std::make_unique<Web>(relay, api, api_threads, limits, clock, std::move(health),
                               WebSettings{.admin_token = config.text("TOLLGATE_ADMIN_TOKEN"),
                                           .version = reported_version(config),
                                           .api_limit = limit_of(config, "GLOBAL_API_RATE_LIMIT"),
-                                          .page_limit = limit_of(config, "GLOBAL_WEB_RATE_LIMIT")});
+                                          .page_limit = limit_of(config, "GLOBAL_WEB_RATE_LIMIT")},
+                              front_end);
 
   relay.session_check = [&web](net::Exchange& exchange) { return web->session_user(exchange); };
 
@@ -471,15 +434,20 @@ int serve(const core::Config& config) {
     billing::load_encoding(billing::Encoding::kCl100k);
   });
   if (auto listening = server.listen(); !listening) return fatal(kAddressInUse, "PORT", listening.error().message, "");
+  admin.ready([&web](net::Exchange& exchange) { return web->handle_operator(exchange); });
+  supervisor.say("READY=1\nSTATUS=ready as " + config.text("NODE_TYPE"));
+  supervisor.watch(health_live);
   core::log::info("Tollgate {} ready in {} ms on http://localhost:{} with {} workers", reported_version(config),
                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - started).count(), server.port(),
                   worker_count);
   cluster.start();
+  lost_slices.start();
 
   // Run, drain, stop.
-  wait_for_signal(std::nullopt);
+  while (wait_for_signal(std::nullopt) == SIGHUP) reload(sources, session_secrets);
   cluster.begin_drain();
-  drain(server, relay, config);
+  drain.finish();
+  admin.stop();
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
   monitoring.stop();
@@ -490,6 +458,7 @@ int serve(const core::Config& config) {
   sql_threads.stop();
   cpu_threads.stop();
   relay.spool.stop();
+  lost_slices.stop();
   billing->stop(std::chrono::seconds(5));
   cluster.stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
@@ -524,20 +493,25 @@ int run(const std::vector<std::string>& arguments) {
     if (line.command == "serve" && !line.check) delay_exit(config);
     return code;
   }
+  if (auto dropped = drop_privileges(config, line.command == "serve" && !line.check); !dropped)
+    return fatal(kNotPermitted, "TOLLGATE_RUN_AS", dropped.error().message, "start as that user, or as root");
   if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
   if (line.check) return kOk;
-  if (line.command == "healthcheck") return healthcheck(config);
+  if (line.command == "healthcheck")
+    return healthcheck(config.text("TOLLGATE_DATA_DIR"), config.list("TOLLGATE_LISTEN"),
+                       static_cast<std::uint16_t>(config.integer("PORT")));
   if (line.command == "doctor") return doctor_command(line, config, report, reported_version(config));
-  if (line.command == "cluster") {
+  if (line.command == "cluster" || line.command == "journal") {
     Databases databases;
     if (int code = open_databases(config, 2, databases); code != kOk) return code;
+    if (line.command == "journal") return journal_command(line, *databases.main, databases.logs());
     return cluster_command(line, config, *databases.main);
   }
 
   block_signals();
   raise_descriptor_limit();
   try {
-    return serve(config);
+    return serve(config, sources);
   } catch (const std::exception& failure) {
     return fatal(kInternal, "internal", failure.what(), "please report this with the log");
   }

@@ -29,4 +29,25 @@ core::Result<std::string> own_session_secret(const std::string& data_dir) {
   return secret;
 }
 
+std::vector<std::string> given_session_secrets(const core::Config& config) {
+  std::vector<std::string> secrets{config.text("SESSION_SECRET")};
+  for (std::string_view rest = config.text("SESSION_SECRET_PREVIOUS"); !rest.empty();) {
+    auto bar = rest.find('|');
+    if (bar != 0) secrets.emplace_back(rest.substr(0, bar));
+    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
+  }
+  return secrets;
+}
+
+std::vector<std::string> LiveSecrets::now() const {
+  std::lock_guard lock(mutex_);
+  return secrets_;
+}
+
+void LiveSecrets::replace(std::vector<std::string> secrets) {
+  std::lock_guard lock(mutex_);
+  if (secrets.front().empty()) secrets.front() = secrets_.front();
+  secrets_ = std::move(secrets);
+}
+
 }  // namespace tollgate::app

@@ -28,7 +28,8 @@ pre{padding:.8rem;overflow-x:auto}h1{font-size:1.4rem}</style></head>
 }  // namespace
 
 bool is_for_programs(std::string_view path) {
-  for (std::string_view prefix : {"/v1", "/api", "/assets", "/-/"})
+  for (std::string_view prefix :
+       {"/v1", "/api", "/assets", "/-/", "/pg/", "/mj", "/suno", "/kling", "/jimeng", "/dashboard/billing"})
     if (path.starts_with(prefix)) return true;
   return path == "/metrics";
 }

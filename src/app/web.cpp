@@ -78,15 +78,27 @@ std::shared_ptr<api::Request> api_request(net::Exchange& exchange) {
   bool forwarded = false;
   for (const auto& header : head.headers.all()) {
     request->headers.emplace_back(header.name, header.value);
-    forwarded = forwarded || net::equals_ignoring_case(header.name, "x-forwarded-for");
+    forwarded = forwarded || net::equals_ignoring_case(header.name, "x-forwarded-for") ||
+                net::equals_ignoring_case(header.name, "x-real-ip");
   }
   request->client_ip = exchange.client_ip();
   auto peer = net::to_text(exchange.peer());
-  request->loopback_peer = !forwarded && (peer.starts_with("127.") || peer == "::1");
+  request->is_neighbour = !forwarded && (exchange.peer_is_trusted() || peer.starts_with("127.") || peer == "::1");
   if (auto scheme = exchange.header("x-forwarded-proto"); scheme && exchange.peer_is_trusted())
     request->https = scheme->starts_with("https");
   return request;
 }
+
+net::awaitable<void> answer_probe(net::Exchange& exchange, const Health& health) {
+  const auto& head = exchange.head();
+  auto trouble = head.path == "/livez" ? health.live() : health.ready();
+  const int status = trouble.empty() ? 200 : 503;
+  if (head.path == "/readyz" && head.query == "verbose")
+    co_return co_await answer_text(exchange, status, "application/json", health.detail());
+  co_await answer_text(exchange, status, "text/plain; charset=utf-8", trouble.empty() ? "ok" : trouble);
+}
+
+bool is_probe(std::string_view path) { return path == "/livez" || path == "/readyz"; }
 
 }  // namespace
 
@@ -175,6 +187,27 @@ net::awaitable<relay::SessionUser> Web::session_user(net::Exchange& exchange) {
                                .body = caller->refusal.body};
 }
 
+net::awaitable<void> Web::handle_operator(net::Exchange& exchange) {
+  const auto& head = exchange.head();
+  if (is_probe(head.path)) co_return co_await answer_probe(exchange, health_);
+  if (head.path == "/-/health") co_return co_await answer_text(exchange, 200, "application/json", health_.detail());
+  if (head.path == "/metrics" && health_.metrics) co_return co_await answer_metrics(exchange);
+  co_await answer_not_found(exchange);
+}
+
+std::optional<std::string> Web::elsewhere(net::Exchange& exchange) {
+  const auto& head = exchange.head();
+  auto forwarded = exchange.peer_is_trusted() ? exchange.header("x-forwarded-host") : std::nullopt;
+  auto host = forwarded ? forwarded->substr(0, forwarded->find(',')) : exchange.header("host").value_or("");
+  return front_end_.elsewhere({.method = head.method,
+                               .path = head.path,
+                               .query = head.query,
+                               .accept = exchange.header("accept"),
+                               .host = host,
+                               .client = exchange.client_ip()},
+                              std::chrono::steady_clock::now());
+}
+
 bool Web::is_operator(const net::Exchange& exchange) const {
   auto credential = exchange.header("authorization").value_or("");
   return !settings_.admin_token.empty() && credential.starts_with("Bearer ") &&
@@ -191,16 +224,7 @@ net::awaitable<void> Web::answer_metrics(net::Exchange& exchange) {
 net::awaitable<void> Web::handle_other(net::Exchange& exchange) {
   const auto& head = exchange.head();
   bool reads = head.method == "GET" || head.method == "HEAD";
-  if (reads && (head.path == "/livez" || head.path == "/readyz")) {
-    auto trouble = head.path == "/livez" ? health_.live() : health_.ready();
-    if (head.path == "/readyz" && head.query == "verbose") {
-      co_await answer_text(exchange, trouble.empty() ? 200 : 503, "application/json", health_.detail());
-      co_return;
-    }
-    co_await answer_text(exchange, trouble.empty() ? 200 : 503, "text/plain; charset=utf-8",
-                         trouble.empty() ? std::string_view("ok") : std::string_view(trouble));
-    co_return;
-  }
+  if (reads && is_probe(head.path)) co_return co_await answer_probe(exchange, health_);
   if (reads && head.path == "/-/health" && is_operator(exchange)) {
     co_await answer_text(exchange, 200, "application/json", health_.detail());
     co_return;
@@ -215,6 +239,11 @@ net::awaitable<void> Web::handle_other(net::Exchange& exchange) {
   }
   if (!co_await within(exchange, "GW", settings_.page_limit)) co_return;
   if (!reads || is_for_programs(head.path)) co_return co_await answer_not_found(exchange);
+  if (auto address = elsewhere(exchange)) {
+    net::Header headers[] = {{"Location", *address}, {"Cache-Control", "no-store"}};
+    co_await exchange.answer(front_end_.status(), headers, {});
+    co_return;
+  }
   co_await answer_page(exchange);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/api.h"
+#include "app/front_end.h"
 #include "core/clock.h"
 #include "core/rate_limit.h"
 #include "core/thread_pool.h"
@@ -31,16 +32,19 @@ struct WebSettings {
 class Web {
  public:
   Web(relay::Relay& relay, api::Api& api, core::ThreadPool& api_threads, core::RateLimits& limits,
-      const core::Clock& clock, Health health, WebSettings settings)
+      const core::Clock& clock, Health health, WebSettings settings, FrontEnd& front_end)
       : relay_(relay),
         api_(api),
         api_threads_(api_threads),
         limits_(limits),
         clock_(clock),
         health_(std::move(health)),
-        settings_(std::move(settings)) {}
+        settings_(std::move(settings)),
+        front_end_(front_end) {}
 
   net::awaitable<void> handle(net::Exchange& exchange);
+  // What operators of this machine ask at the admin socket, without a token.
+  net::awaitable<void> handle_operator(net::Exchange& exchange);
   // For the relay: who is logged in, as the management API sees it.
   net::awaitable<relay::SessionUser> session_user(net::Exchange& exchange);
 
@@ -53,6 +57,7 @@ class Web {
   net::awaitable<void> handle_billing_info(net::Exchange& exchange);
   net::awaitable<void> handle_api(net::Exchange& exchange);
   net::awaitable<void> handle_other(net::Exchange& exchange);
+  std::optional<std::string> elsewhere(net::Exchange& exchange);  // the address of FRONTEND_BASE_URL for this page
   bool is_operator(const net::Exchange& exchange) const;  // has the admin token
   net::awaitable<void> answer_metrics(net::Exchange& exchange);
 
@@ -63,6 +68,7 @@ class Web {
   const core::Clock& clock_;
   Health health_;
   WebSettings settings_;
+  FrontEnd& front_end_;
 };
 
 }  // namespace tollgate::app

@@ -22,15 +22,26 @@ sql::Result<void> credit(sql::Connection& db, AccountId account, core::Quota del
 
 sql::Result<bool> credit_once(sql::Connection& db, std::string_view key, AccountId account, core::Quota delta,
                               std::int64_t now_ms) {
-  // The key first: of two nodes at once the second waits for the first one's COMMIT, then finds it there.
-  auto made = db.execute(db.dialect() == sql::Dialect::kMysql
-                             ? "INSERT IGNORE INTO tg_once(k, at) VALUES(?, ?)"
-                             : "INSERT INTO tg_once(k, at) VALUES(?, ?) ON CONFLICT DO NOTHING",
-                         {key, now_ms});
-  if (!made) return made.error();
-  if (made->affected == 0) return false;
+  bool first = false;
+  if (auto owner = own_once(db, key, "", now_ms, &first); !owner) return owner.error();
+  if (!first) return false;
   if (auto done = credit(db, account, delta); !done) return done.error();
   return true;
+}
+
+sql::Result<std::string> own_once(sql::Connection& db, std::string_view key, std::string_view owner,
+                                  std::int64_t now_ms, bool* first) {
+  // Of two at once the second waits for the first one's COMMIT, then finds the key there.
+  auto made = db.execute(db.dialect() == sql::Dialect::kMysql
+                             ? "INSERT IGNORE INTO tg_once(k, at, result) VALUES(?, ?, ?)"
+                             : "INSERT INTO tg_once(k, at, result) VALUES(?, ?, ?) ON CONFLICT DO NOTHING",
+                         {key, now_ms, owner});
+  if (!made) return made.error();
+  if (first) *first = made->affected > 0;
+  if (made->affected > 0) return std::string(owner);
+  auto there = db.query("SELECT result FROM tg_once WHERE k = ?", {key});
+  if (!there) return there.error();
+  return there->empty() ? std::string() : there->front().text(0);
 }
 
 sql::Result<core::Quota> set_balance(sql::Connection& db, AccountId account, core::Quota wanted) {

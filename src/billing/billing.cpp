@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "billing/balances.h"
+#include "billing/lost_nodes.h"
 #include "core/log.h"
 #include "sql/transaction.h"
 
@@ -31,6 +32,10 @@ BillingSettings BillingSettings::of(const core::Config& config) {
   settings.reserve_bytes = kReserveBytes;
   settings.max_backlog_bytes = static_cast<std::size_t>(config.integer("TOLLGATE_JOURNAL_MAX_MB")) << 20U;
   settings.ledger.exposure = config.integer("TOLLGATE_SQL_AWAY_EXPOSURE");
+  // What only a container's own layer holds is gone with it: nobody need wait for such a journal.
+  settings.ledger.lost_hold = config.is_set("TOLLGATE_LOST_HOLD") || directory_lasts(settings.data_dir)
+                                  ? config.duration("TOLLGATE_LOST_HOLD")
+                                  : std::chrono::seconds(60);
   settings.journal_required = config.boolean("TOLLGATE_JOURNAL_REQUIRED");
   // A transaction costs about the same for one charge and for hundreds: a short pause between two gathers them.
   settings.ledger.rhythm = std::chrono::milliseconds(25);
@@ -147,6 +152,22 @@ core::Result<bool> Billing::credit_once(const std::string& key, AccountId id, co
   if (!done) return core::error(core::Errc::kUnavailable, done.error().message);
   if (*done && on_moved_) on_moved_(id, amount);
   return *done;
+}
+
+core::Result<std::size_t> Billing::give_back_lost(const Fence& fence) {
+  auto lease = main_.lease();
+  if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
+  auto nodes = nodes_past_hold(**lease, node_.id, settings_.ledger.lost_hold);
+  if (!nodes) return core::error(core::Errc::kUnavailable, nodes.error().message);
+  std::size_t accounts = 0;
+  for (const auto& node : *nodes) {
+    auto moves = give_back_slices(**lease, node, fence);
+    if (!moves) return core::error(core::Errc::kUnavailable, moves.error().message);
+    accounts += moves->size();
+    for (const auto& [account, amount] : *moves)
+      if (on_moved_ && amount.units != 0) on_moved_(account, amount);
+  }
+  return accounts;
 }
 
 void Billing::connect_slices(std::function<bool(std::string)> publish) {

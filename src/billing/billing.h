@@ -10,6 +10,7 @@
 #include "billing/flush.h"
 #include "billing/journal.h"
 #include "billing/ledger.h"
+#include "billing/lost_nodes.h"
 #include "billing/node.h"
 #include "billing/slices.h"
 #include "core/clock.h"
@@ -116,6 +117,11 @@ class Billing {
   // Called on any thread with what was added to an account's row, once it is committed: for copies of it elsewhere.
   // Must not block. Before start().
   void on_balance_moved(std::function<void(AccountId, core::Quota)> callback);
+
+  // The slices of nodes of which nothing was heard for their hold go back to the balances; how many accounts. For the
+  // node that has this job; it blocks.
+  core::Result<std::size_t> give_back_lost(const Fence& fence);
+  std::chrono::milliseconds lost_hold() const { return settings_.ledger.lost_hold; }
 
   BillingHealth health() const;
   void write_metrics(core::MetricsText& text) const;  // reads the journal's file: not on a network worker

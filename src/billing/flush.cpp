@@ -5,10 +5,12 @@
 #include <tuple>
 #include <utility>
 
+#include "billing/balances.h"
 #include "core/fault_point.h"
 #include "core/log.h"
 #include "model/log_row.h"
 #include "model/quota_data.h"
+#include "sql/transaction.h"
 
 namespace tollgate::billing {
 namespace {
@@ -168,6 +170,17 @@ FlushConsumer::Step FlushConsumer::apply(const std::vector<JournalRow>& rows) {
   move_to(rows.back().seq);
   batch_limit_ = std::min(kBatch, batch_limit_ * 2);
   return Step::kMoved;
+}
+
+sql::Result<void> FlushConsumer::apply_once(std::string_view key, const std::vector<Record>& records) {
+  auto lease = pool_.lease();
+  if (!lease) return lease.error();
+  return sql::with_transaction(**lease, [&](sql::Connection& db) -> sql::Result<void> {
+    bool first = false;
+    if (auto owner = own_once(db, key, "", clock_.unix_millis(), &first); !owner) return owner.error();
+    if (!first) return {};
+    return kind_ == Consumer::kLog ? apply_log(db, records) : apply_statistics(db, records);
+  });
 }
 
 sql::Result<void> FlushConsumer::apply_log(sql::Connection& db, const std::vector<Record>& records) {

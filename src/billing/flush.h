@@ -45,6 +45,8 @@ class FlushConsumer {
 
   enum class Step { kMoved, kIdle, kAway };
   Step step();
+  // Records without numbers, in one transaction with `key` of tg_once; nothing when it is there.
+  sql::Result<void> apply_once(std::string_view key, const std::vector<Record>& records);
 
   void start();
   void wake();                                                // something was committed

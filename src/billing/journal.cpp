@@ -56,12 +56,26 @@ Journal::Journal(const JournalSettings& settings, const core::Clock& clock, std:
   for (auto& id : file_->inflight_ids()) inflight_ids_.insert(std::move(id));
 }
 
+Journal::Journal(const JournalSettings& settings, const core::Clock& clock, std::int64_t last_seq)
+    : settings_(settings), clock_(clock), memory_(std::make_unique<Memory>()), closed_(true) {
+  last_seq_ = last_seq_of_file_ = last_seq;
+  first_seq_ = next_seq_ = INT64_MAX;
+}
+
 Journal::~Journal() { stop(); }
 
 core::Result<std::unique_ptr<Journal>> Journal::open(const JournalSettings& settings, const core::Clock& clock) {
   auto file = JournalFile::open(settings.directory, settings.power_safe, settings.reserve_bytes, clock);
   if (!file) return file.error();
   return std::unique_ptr<Journal>(new Journal(settings, clock, std::move(*file)));
+}
+
+core::Result<std::unique_ptr<Journal>> Journal::open_to_read(const std::string& directory, const core::Clock& clock) {
+  auto file = JournalConnection::open(directory);
+  if (!file) return file.error();
+  auto last = file->last_seq();
+  if (!last) return last.error();
+  return std::unique_ptr<Journal>(new Journal({.directory = directory}, clock, *last));
 }
 
 void Journal::start() {
@@ -161,7 +175,10 @@ void Journal::quarantine(std::int64_t seq, std::string error, std::string payloa
 
 core::Result<std::vector<InflightRecord>> Journal::inflight() {
   std::lock_guard lock(commit_mutex_);
-  return file_->inflight();
+  if (file_) return file_->inflight();
+  auto file = JournalConnection::open(settings_.directory);
+  if (!file) return file.error();
+  return file->inflight();
 }
 
 std::size_t Journal::queued() const {

@@ -63,6 +63,9 @@ class Journal {
 
   // As JournalFile::open().
   static core::Result<std::unique_ptr<Journal>> open(const JournalSettings& settings, const core::Clock& clock);
+  // The journal that another process has left, only to be read: nothing is locked, numbered or written, and every row
+  // counts as older than this start.
+  static core::Result<std::unique_ptr<Journal>> open_to_read(const std::string& directory, const core::Clock& clock);
   ~Journal();  // as stop()
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
@@ -111,6 +114,7 @@ class Journal {
   struct MemoryRow;
   struct Memory;
   Journal(const JournalSettings& settings, const core::Clock& clock, std::unique_ptr<JournalFile> file);
+  Journal(const JournalSettings& settings, const core::Clock& clock, std::int64_t last_seq);
   void push(Operation operation, bool wake = true);
   bool write_group(const std::deque<Operation>& group);
   void keep_in_memory(std::deque<Operation> group, std::int64_t now);
@@ -124,7 +128,7 @@ class Journal {
 
   JournalSettings settings_;
   const core::Clock& clock_;
-  std::unique_ptr<JournalFile> file_;
+  std::unique_ptr<JournalFile> file_;  // null: only read
   std::unique_ptr<Memory> memory_;
   std::mutex commit_mutex_;  // one group at a time
   std::int64_t next_try_ms_ = 0;

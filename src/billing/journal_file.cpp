@@ -94,6 +94,28 @@ core::Result<sqlite3*> open_once_more(const std::string& directory, const char* 
   return error;
 }
 
+std::optional<std::int64_t> read_last_seq(sqlite3* db) {
+  Statement last(db,
+                 "SELECT MAX(COALESCE((SELECT MAX(seq) FROM records), 0),"
+                 " COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_deleted'), 0))");
+  if (last.step() != SQLITE_ROW) return std::nullopt;
+  return last.integer(0);
+}
+
+core::Result<std::vector<InflightRecord>> read_inflight(sqlite3* db) {
+  std::vector<InflightRecord> out;
+  Statement rows(db, "SELECT request_id, payload FROM inflight ORDER BY at");
+  int code = 0;
+  while ((code = rows.step()) == SQLITE_ROW) {
+    if (auto record = decode_inflight(rows.bytes(1)))
+      out.push_back(std::move(*record));
+    else
+      core::log::error("journal: in-flight row of request {} cannot be read and is left", rows.bytes(0));
+  }
+  if (code != SQLITE_DONE) return failure(db, "read in-flight rows");
+  return out;
+}
+
 bool passes_check(sqlite3* db) {
   Statement check(db, "PRAGMA quick_check(1)");
   return check.step() == SQLITE_ROW && check.bytes(0) == "ok";
@@ -178,11 +200,9 @@ core::Result<void> JournalFile::open_file(bool power_safe) {
                run_statements(db_, "PRAGMA journal_size_limit=67108864") && run_statements(db_, kTables);
   if (ready) {
     sqlite3_wal_hook(db_, &JournalFile::on_log_written, this);
-    Statement last(db_,
-                   "SELECT MAX(COALESCE((SELECT MAX(seq) FROM records), 0),"
-                   " COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_deleted'), 0))");
-    ready = last.step() == SQLITE_ROW;
-    last_seq_ = last.integer(0);
+    auto last = read_last_seq(db_);
+    ready = last.has_value();
+    last_seq_ = last.value_or(0);
   }
   if (ready) return {};
   auto error = failure(db_, "prepare");
@@ -341,19 +361,7 @@ std::vector<std::string> JournalFile::inflight_ids() {
   return out;
 }
 
-core::Result<std::vector<InflightRecord>> JournalFile::inflight() {
-  std::vector<InflightRecord> out;
-  Statement rows(db_, "SELECT request_id, payload FROM inflight ORDER BY at");
-  int code = 0;
-  while ((code = rows.step()) == SQLITE_ROW) {
-    if (auto record = decode_inflight(rows.bytes(1)))
-      out.push_back(std::move(*record));
-    else
-      core::log::error("journal: in-flight row of request {} cannot be read and is left", rows.bytes(0));
-  }
-  if (code != SQLITE_DONE) return failure(db_, "read in-flight rows");
-  return out;
-}
+core::Result<std::vector<InflightRecord>> JournalFile::inflight() { return read_inflight(db_); }
 
 core::Result<JournalConnection> JournalConnection::open(const std::string& directory) {
   auto opened = open_once_more(directory, "PRAGMA query_only=1");
@@ -373,6 +381,13 @@ core::Result<std::vector<JournalRow>> JournalConnection::read(std::int64_t after
   if (code != SQLITE_DONE) return failure(db_, "read");
   return out;
 }
+
+core::Result<std::int64_t> JournalConnection::last_seq() {
+  if (auto last = read_last_seq(db_)) return *last;
+  return failure(db_, "read");
+}
+
+core::Result<std::vector<InflightRecord>> JournalConnection::inflight() { return read_inflight(db_); }
 
 std::uint64_t JournalConnection::bytes_after(std::int64_t after) {
   Statement sum(db_, "SELECT COALESCE(SUM(LENGTH(payload) + 64), 0) FROM records WHERE seq > ?");

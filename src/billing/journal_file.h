@@ -102,6 +102,9 @@ class JournalConnection {
   core::Result<std::vector<JournalRow>> read(std::int64_t after, std::size_t limit);
   // Bytes of the rows with seq > after.
   std::uint64_t bytes_after(std::int64_t after);
+  // As JournalFile has them.
+  core::Result<std::int64_t> last_seq();
+  core::Result<std::vector<InflightRecord>> inflight();
 
  private:
   explicit JournalConnection(sqlite3* db) : db_(db) {}

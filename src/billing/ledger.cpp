@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/fault_point.h"
 #include "core/log.h"
 
 namespace tollgate::billing {
@@ -18,13 +17,6 @@ constexpr std::int64_t kForgetMs = 60'000;
 constexpr std::chrono::milliseconds kTryAgain{500};
 constexpr std::int64_t kCallTickMs = 50;   // while other nodes are asked
 constexpr std::int64_t kProbeMs = 10'000;  // an idle node looks so often whether the database is there
-
-void mark_recovered(std::string& other) {
-  if (other.size() < 2 || other.front() != '{')
-    other = R"({"recovered":true})";
-  else
-    other.insert(1, other == "{}" ? R"("recovered":true)" : R"("recovered":true,)");
-}
 
 }  // namespace
 
@@ -97,7 +89,10 @@ Ledger::Step Ledger::recover_step() {
   WorkMap work;
   const bool old_rows = !rows->empty() && rows->front().seq < journal_.first_seq_of_start();
   if (mark_known_ && !old_rows) {
-    adopt_left_behind();
+    if (!(settings_.replay ? replay_left_behind() : adopt_left_behind())) {
+      fail_waiters();
+      return Step::kAway;
+    }
     auto lease = pool_.lease();
     auto held = lease ? (*lease)->query(
                             "SELECT kind, account_id FROM tg_slices WHERE node_id = ?"
@@ -110,7 +105,8 @@ Ledger::Step Ledger::recover_step() {
       fail_waiters();
       return Step::kAway;
     }
-    if (held->empty()) {
+    slices_left_ = settings_.replay && !settings_.return_slices && !held->empty();
+    if (held->empty() || slices_left_) {
       recovered_ = true;
       return Step::kMoved;
     }
@@ -128,33 +124,6 @@ Ledger::Step Ledger::recover_step() {
   }
   fail_waiters();
   return Step::kAway;
-}
-
-void Ledger::adopt_left_behind() {
-  // SQL knows of charges that this journal does not: another process was at work after it was copied, or the disk took
-  // nothing at the end. Either way these requests may have been charged already, and nothing is charged twice.
-  if (old_copy_ && !left_behind_.empty())
-    core::log::error("ledger: J-OLD: {} begun requests of an older state of the journal are not charged",
-                     left_behind_.size());
-  for (auto& left : std::exchange(left_behind_, {})) {
-    auto& settle = left.settle;
-    if (!left.begun || !settings_.charge_inflight || old_copy_) {
-      journal_.inflight_remove(settle.log.request_id);
-      continue;
-    }
-    mark_recovered(settle.log.other);
-    // It counts as this process's charge from here on, so it has to be missing from `free` as one.
-    auto charge = [&](AccountId id) {
-      auto account = slices_.account(id);
-      account->unflushed += settle.charge.units;
-      account->free -= settle.charge.units;
-      list(account);
-    };
-    charge({AccountKind::kWallet, settle.user.value});
-    if (settle.token_limited) charge({AccountKind::kToken, settle.token.value});
-    journal_.append({RecordKind::kSettle, settle}, {});
-    core::fault_point("recovery.adopted");
-  }
 }
 
 Ledger::Step Ledger::work_step(bool closing) {

@@ -16,6 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "billing/balances.h"
 #include "billing/flush.h"
 #include "billing/flush_meter.h"
 #include "billing/journal.h"
@@ -48,6 +49,9 @@ struct LedgerSettings {
   std::chrono::milliseconds lost_hold = std::chrono::hours(24);
   // Above this balance (ten dollars) a reservation larger than the whole balance is cut to what is there.
   core::Quota trust{5'000'000};
+  // The journal of a process that is not this one is applied: only charges and, at the end, what its slices have left.
+  bool replay = false;
+  bool return_slices = true;    // in a replay: the node does not live
   bool charge_inflight = true;  // tg.recover_inflight: begun streams of a crashed process are charged
 };
 
@@ -86,6 +90,10 @@ class Ledger {
   void stop(std::chrono::steady_clock::time_point deadline);
 
   bool recovered() const { return recovered_; }
+  // In a replay: the begun requests that were charged, now or by a replay before, and whether the slices went back.
+  const std::vector<InflightRecord>& replayed_inflight() const { return replayed_; }
+  std::string inflight_key() const;  // in tg_once: who charges the begun requests of this state of the journal
+  bool slices_left() const { return slices_left_; }
   bool reachable() const { return reachable_; }
   std::int64_t mark() const { return position_; }
   const FlushMeter& meter() const { return meter_; }
@@ -181,7 +189,9 @@ class Ledger {
   bool stalled() const;
   Step recover_step();
   void list(const AccountPtr& account);
-  void adopt_left_behind();
+  bool adopt_left_behind();
+  sql::Result<bool> claim_left_behind();
+  bool replay_left_behind();
   void run();
   bool find_poison(std::vector<JournalRow>& rows);
 
@@ -207,7 +217,10 @@ class Ledger {
   std::size_t batch_limit_;
   bool only_charges_ = false;                // looking for a poisoned record
   std::vector<InflightRecord> left_behind_;  // begun requests of the process before
-  std::int64_t rewound_until_ = 0;           // records up to here are unflushed again
+  std::vector<InflightRecord> replayed_;
+  bool slices_left_ = false;
+  std::int64_t first_tx_ = 0;       // as the mark was found
+  std::int64_t rewound_until_ = 0;  // records up to here are unflushed again
   std::int64_t next_forget_ms_ = 0;
   std::int64_t next_tick_ms_ = 0;
   std::int64_t next_flush_ms_ = 0;

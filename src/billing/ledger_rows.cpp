@@ -125,7 +125,8 @@ sql::Result<void> write_slices(sql::Connection& db, std::string_view node, Accou
   }
   if (gone.size() > 2) {
     auto done = db.execute(
-        "DELETE FROM tg_slices WHERE node_id = ? AND kind = ? AND account_id IN (" + marks(gone.size() - 2) + ")", gone);
+        "DELETE FROM tg_slices WHERE node_id = ? AND kind = ? AND account_id IN (" + marks(gone.size() - 2) + ")",
+        gone);
     if (!done) return done.error();
   }
   return {};
@@ -150,8 +151,7 @@ sql::Result<void> write_accounts(sql::Connection& db, std::string_view node, con
       for (auto value : values) into.emplace_back(value);
     };
     if (change.id.kind == AccountKind::kWallet) {
-      if (change.balance != 0 || change.requests != 0)
-        put(users, {change.balance, change.used, change.requests});
+      if (change.balance != 0 || change.requests != 0) put(users, {change.balance, change.used, change.requests});
     } else if (change.requests != 0) {
       put(used_keys, {change.balance, change.used});
     } else if (change.balance != 0) {

@@ -78,10 +78,11 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
   auto mark = lock_mark(db, node_, kConsumer, now);
   if (!mark) return fail(mark.error(), "read the mark");
   if (unsure_) {
-    // The mark knows whether the transaction whose COMMIT was not answered has happened.
+    // The mark knows whether the transaction whose COMMIT was not answered has happened. A replay numbers none, and
+    // holds nothing in memory that depends on it.
     auto before = std::move(*unsure_);
     unsure_.reset();
-    if (mark->tx >= before.tx)
+    if (mark->tx >= before.tx && !settings_.replay)
       confirm(before);
     else
       undo(before);
@@ -91,11 +92,12 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
   if (!mark_known_) {
     move_to(mark->seq, mark->tx);
     mark_known_ = true;
+    first_tx_ = mark->tx;
     old_copy_ = mark->seq > journal_.last_seq_before_start();
     if (old_copy_)
       core::log::warn("ledger: J-OLD: the journal ends at {}, the database has this node's charges up to {}",
                       journal_.last_seq_before_start(), mark->seq);
-    if (mark->seq >= journal_.first_seq_of_start())
+    if (mark->seq >= journal_.first_seq_of_start() && !settings_.replay)
       core::log::error(
           "ledger: J-CLOCK: this process numbers its charges from {}, the database has them up to {}: the"
           " clock went back and the data directory is an old copy; charges up to that number are lost",
@@ -109,6 +111,12 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
     undo(attempt);
     if (auto done = rewind(db, *mark); !done) return fail(done.error(), "read slices again");
     if (auto kept = db.commit(); !kept) return fail(kept.error(), "make the mark");
+    return Outcome::kAgain;
+  }
+  if (settings_.replay && !attempt.work.empty() && mark->tx != first_tx_) {
+    // The node is at work again: what it holds now is its own.
+    undo(attempt);
+    slices_left_ = recovered_ = true;
     return Outcome::kAgain;
   }
   if (!rows.empty() && rows.front().prev > position_)
@@ -130,10 +138,13 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
       return fail(kept.error(), "quarantine");
     journal_.quarantine(rows[i].seq, why, rows[i].payload);
   }
-  attempt.tx = mark->tx + 1;
-  attempt.position = rows.empty() ? mark->seq : std::max(mark->seq, rows.back().seq);
+  attempt.tx = settings_.replay ? mark->tx : mark->tx + 1;
+  // A replay may have moved the mark beyond what was read here: those rows have to be read all the same, because what
+  // they charge is missing from `free`.
+  attempt.position = rows.empty() ? position_.load() : std::max(position_.load(), rows.back().seq);
   attempt.flushed = !rows.empty();
-  if (auto written = write_mark(db, node_, kConsumer, {attempt.position, attempt.tx}, now); !written)
+  if (auto written = write_mark(db, node_, kConsumer, {std::max(mark->seq, attempt.position), attempt.tx}, now);
+      !written)
     return fail(written.error(), "write the mark");
   core::fault_point(recovered_ ? "ledger.applied" : "recovery.applied");
   if (auto committed = commit_marked(db); !committed) {
@@ -245,8 +256,8 @@ std::int64_t Ledger::share_of(std::int64_t balance) const {
 void Ledger::confirm(Attempt& attempt) {
   for (auto& [id, work] : attempt.work) {
     auto account = work.account ? work.account : slices_.find(id);
-    // Until recovery is over the slices are the dead process's: they go back whole and nobody spends them.
     if (on_moved_ && work.moved != 0) on_moved_(id, core::Quota{work.moved});
+    // Until recovery is over the slices are the dead process's: they go back whole and nobody spends them.
     const auto ours = recovered_ ? work.amount_after : 0;
     if (!account && ours != 0) account = slices_.account(id);
     if (!account) continue;

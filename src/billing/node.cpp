@@ -30,30 +30,33 @@ core::Result<void> write_whole(const std::string& path, std::string_view text) {
 
 }  // namespace
 
+core::Result<Node> read_node(const std::string& directory) {
+  auto path = directory + "/node.json";
+  std::ifstream file(path);
+  if (!file) return core::error(core::Errc::kNotFound, "there is no " + path);
+  std::stringstream text;
+  text << file.rdbuf();
+  boost::json::error_code bad;
+  auto value = boost::json::parse(text.str(), bad);
+  const auto* object = bad ? nullptr : value.if_object();
+  const auto* id = object ? object->if_contains("id") : nullptr;
+  const auto* incarnation = object ? object->if_contains("incarnation") : nullptr;
+  // A new id would leave the old one's slices and charges behind: people must decide.
+  if (!id || !id->is_string() || id->get_string().empty() || !incarnation || !incarnation->is_int64())
+    return core::error(core::Errc::kInvalid, path + " is not readable as a node's identity");
+  return Node{.id = std::string(id->get_string()), .incarnation = incarnation->get_int64()};
+}
+
 core::Result<Node> open_node(const std::string& directory) {
   std::error_code ignored;
   std::filesystem::create_directories(directory, ignored);
-  auto path = directory + "/node.json";
-  Node node;
-  if (std::ifstream file(path); file) {
-    std::stringstream text;
-    text << file.rdbuf();
-    boost::json::error_code bad;
-    auto value = boost::json::parse(text.str(), bad);
-    const auto* object = bad ? nullptr : value.if_object();
-    const auto* id = object ? object->if_contains("id") : nullptr;
-    const auto* incarnation = object ? object->if_contains("incarnation") : nullptr;
-    // A new id would leave the old one's slices and charges behind: people must decide.
-    if (!id || !id->is_string() || id->get_string().empty() || !incarnation || !incarnation->is_int64())
-      return core::error(core::Errc::kInvalid, path + " is not readable as a node's identity");
-    node.id = std::string(id->get_string());
-    node.incarnation = incarnation->get_int64();
-  } else {
-    node.id = core::random_uuid();
-  }
+  auto read = read_node(directory);
+  if (!read && read.error().code != core::Errc::kNotFound) return read.error();
+  auto node = read ? std::move(*read) : Node{.id = core::random_uuid()};
   ++node.incarnation;
   boost::json::object out{{"id", node.id}, {"incarnation", node.incarnation}};
-  if (auto written = write_whole(path, boost::json::serialize(out) + "\n"); !written) return written.error();
+  if (auto written = write_whole(directory + "/node.json", boost::json::serialize(out) + "\n"); !written)
+    return written.error();
   return node;
 }
 

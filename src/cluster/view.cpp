@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "billing/lost_nodes.h"
 #include "sql/server_clock.h"
 
 namespace tollgate::cluster {
@@ -170,6 +171,8 @@ core::Result<NodeRow> forget_node(sql::Connection& db, std::string_view node) {
   if (is_live(*found.row, nodes->now))
     return core::error(core::Errc::kConflict,
                        fmt::format("node {} lives (state {}); stop it first", found.row->name, found.row->state));
+  // Nobody waits for its journal any more. Before the row goes: whoever is cut off here finds the node again.
+  if (auto given = billing::give_back_slices(db, found.row->node_id); !given) return database(given.error());
   auto done = db.execute("DELETE FROM tg_nodes WHERE node_id = ? AND heartbeat_at = ?",
                          {Param(std::string_view(found.row->node_id)), Param(found.row->heartbeat_at)});
   if (!done) return database(done.error());

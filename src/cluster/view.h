@@ -42,7 +42,8 @@ boost::json::object to_json(const View& view, const NodeRow& row, std::string_vi
 // What people want of a node, by its id or its name. The node reads it with its next heartbeat.
 enum class Wish { kDrain, kResume, kStepDown };
 core::Result<NodeRow> wish(sql::Connection& db, std::string_view node, Wish wanted, std::int64_t seconds);
-// Takes a node that is lost or has left out of the registry. kConflict: it lives.
+// Takes a node that is lost or has left out of the registry, and gives back the slices that waited for its journal.
+// kConflict: it lives.
 core::Result<NodeRow> forget_node(sql::Connection& db, std::string_view node);
 
 }  // namespace tollgate::cluster

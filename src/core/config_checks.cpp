@@ -103,6 +103,19 @@ std::string check_admin_token(std::string_view token) {
   return token.size() < 16 ? "is shorter than 16 characters; 'tollgate secret' makes a good one" : std::string();
 }
 
+std::optional<UserAndGroup> parse_user_and_group(std::string_view text) {
+  UserAndGroup who;
+  auto colon = text.find(':');
+  if (colon == std::string_view::npos || !parse_whole(text.substr(0, colon), who.user) ||
+      !parse_whole(text.substr(colon + 1), who.group) || who.user == 0 || who.group == 0)
+    return std::nullopt;
+  return who;
+}
+
+std::string check_user_and_group(std::string_view text) {
+  return parse_user_and_group(text) ? std::string() : "is no user and group; set two numbers above 0, as 10001:10001";
+}
+
 std::string weakness_of_secret(std::string_view secret) {
   constexpr std::array kExamples = {"random_string",
                                     "your_session_secret",

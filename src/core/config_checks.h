@@ -13,6 +13,7 @@ std::string check_trusted_proxies(std::string_view list);  // addresses and CIDR
 std::string check_base_url(std::string_view url);          // absolute http(s) without query, fragment or user
 std::string check_old_secrets(std::string_view list);      // at most four, by '|'
 std::string check_admin_token(std::string_view token);
+std::string check_user_and_group(std::string_view text);
 
 // A place to listen at. `host` is empty for a unix socket.
 struct ListenAddress {
@@ -22,6 +23,12 @@ struct ListenAddress {
   unsigned mode = 0600;  // of the socket's file
 };
 std::optional<ListenAddress> parse_listen(std::string_view text);
+
+// "10001:10001", both above 0.
+struct UserAndGroup {
+  std::uint32_t user = 0, group = 0;
+};
+std::optional<UserAndGroup> parse_user_and_group(std::string_view text);
 
 // Whether a secret is one that stands in a guide or an example file, or is too short to be one: "" when it is neither.
 std::string weakness_of_secret(std::string_view secret);

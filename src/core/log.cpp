@@ -1,5 +1,6 @@
 #include "core/log.h"
 
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -7,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace tollgate::core::log {
@@ -23,10 +25,24 @@ std::shared_ptr<spdlog::logger>& logger() {
   return instance;
 }
 
-std::shared_ptr<spdlog::sinks::sink>& file_sink() {
-  static std::shared_ptr<spdlog::sinks::sink> instance;
+// The file behind one sink that stays in the logger, so that another file can take its place while lines are written.
+struct Files {
+  std::mutex mutex;
+  Settings settings;
+  std::shared_ptr<spdlog::sinks::dist_sink_mt> place;
+};
+Files& files() {
+  static Files instance;
   return instance;
 }
+
+std::shared_ptr<spdlog::sinks::sink> open_file(const Settings& settings) {
+  std::filesystem::create_directories(settings.directory);
+  auto path = std::filesystem::path(settings.directory) / (settings.file_name + ".log");
+  return std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), settings.max_bytes, settings.keep_files);
+}
+
+constexpr auto kPattern = "[%Y/%m/%d - %H:%M:%S.%e] %^%l%$ | %v";
 
 spdlog::level::level_enum native(Level level) {
   switch (level) {
@@ -46,11 +62,11 @@ std::string open(const Settings& settings) {
   std::string warning;
   if (!settings.directory.empty()) {
     try {
-      std::filesystem::create_directories(settings.directory);
-      auto path = std::filesystem::path(settings.directory) / (settings.file_name + ".log");
-      file_sink() = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), settings.max_bytes,
-                                                                           settings.keep_files);
-      sinks.push_back(file_sink());
+      auto place = std::make_shared<spdlog::sinks::dist_sink_mt>(std::vector<spdlog::sink_ptr>{open_file(settings)});
+      sinks.push_back(place);
+      std::lock_guard lock(files().mutex);
+      files().settings = settings;
+      files().place = std::move(place);
     } catch (const std::exception& failure) {
       warning = "log directory " + settings.directory +
                 " cannot be written, logging to standard output only: " + failure.what();
@@ -58,7 +74,7 @@ std::string open(const Settings& settings) {
   }
   auto made = std::make_shared<spdlog::logger>("tollgate", sinks.begin(), sinks.end());
   made->set_level(spdlog::level::trace);
-  made->set_pattern("[%Y/%m/%d - %H:%M:%S.%e] %^%l%$ | %v");
+  made->set_pattern(kPattern);
   made->flush_on(spdlog::level::warn);
   logger() = made;
   return warning;
@@ -72,8 +88,23 @@ void write(Level level, std::string_view line) {
 
 void flush() { logger()->flush(); }
 
+void reopen() {
+  std::lock_guard lock(files().mutex);
+  if (!files().place) return;
+  try {
+    auto fresh = open_file(files().settings);
+    fresh->set_pattern(kPattern);
+    files().place->set_sinks({std::move(fresh)});
+  } catch (const std::exception& failure) {
+    write(Level::kWarn, fmt::format("the log file stays as it was: {}", failure.what()));
+  }
+}
+
+void set_level(Level level) { g_level = static_cast<int>(level); }
+
 void pause_files(bool pause) {
-  if (auto file = file_sink()) file->set_level(pause ? spdlog::level::off : spdlog::level::trace);
+  std::lock_guard lock(files().mutex);
+  if (files().place) files().place->set_level(pause ? spdlog::level::off : spdlog::level::trace);
 }
 
 }  // namespace tollgate::core::log

@@ -23,6 +23,9 @@ std::string open(const Settings& settings);
 bool enabled(Level level);
 void write(Level level, std::string_view line);
 void flush();
+// Closes the log file and opens it by its name again: after somebody else moved it away. From any thread.
+void reopen();
+void set_level(Level level);
 // Stops and resumes writing to files: standard output goes on. For a disk that has little room left.
 void pause_files(bool pause);
 

@@ -328,7 +328,7 @@ std::string_view canonical_option(std::string_view key) {
 
 Options::Options() : Options(OptionRows{}) {}
 
-Options::Options(const OptionRows& rows) {
+Options::Options(const OptionRows& rows, std::string link_base) : link_base_(std::move(link_base)) {
   for (const OptionSpec& spec : kTable)
     if (!spec.unlisted) values_.emplace(spec.key, option_default(spec.key));
   for (const auto& [key, value] : rows) {

@@ -64,7 +64,8 @@ using OptionRows = std::map<std::string, std::string, std::less<>>;
 class Options {
  public:
   Options();  // program defaults only
-  explicit Options(const OptionRows& rows);
+  // `link_base`: what stands in links while the option ServerAddress is empty.
+  explicit Options(const OptionRows& rows, std::string link_base = {});
 
   // Flat keys: exactly "true". Structured keys: any Go spelling; the default when it is none.
   bool boolean(std::string_view key) const;
@@ -74,11 +75,15 @@ class Options {
   // The text as stored, or the default; empty for unknown keys without a row.
   const std::string& text(std::string_view key) const;
 
+  // The address in links of mails and call-backs, without a slash at the end; may be empty.
+  const std::string& link_base() const { return text("ServerAddress").empty() ? link_base_ : text("ServerAddress"); }
+
   bool stored(std::string_view key) const;           // a row exists
   const OptionRows& all() const { return values_; }  // unknown keys included, unlisted defaults not
 
  private:
   OptionRows values_;
+  std::string link_base_;
   std::set<std::string, std::less<>> stored_;
 };
 

@@ -24,7 +24,13 @@ thread_local Connection* t_connections = nullptr;
 }  // namespace
 
 Connection::Connection(Server& server, Worker& worker, tcp::socket socket, const core::IpAddress& peer)
-    : server_(server), worker_(worker), stream_(worker, std::move(socket)), peer_(peer), began_(worker.wheel().now()) {
+    : server_(server),
+      worker_(worker),
+      stream_(worker, std::move(socket)),
+      peer_(peer),
+      trusted_(server.is_trusted(peer)),
+      began_(worker.wheel().now()),
+      last_used_(began_) {
   // What the kernel takes of an answer whose reader is slow: without a bound it grows to megabytes a connection.
   ::setsockopt(stream_.socket().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMostUnsent, sizeof kMostUnsent);
   next_ = t_connections;
@@ -47,10 +53,17 @@ awaitable<void> Connection::serve(Server& server, Worker& worker, tcp::socket so
   connection->stream_.close();
 }
 
-void Connection::cancel_idle(Server& server) {
-  for (auto* connection = t_connections; connection; connection = connection->next_)
-    if (&connection->server_ == &server && !connection->in_exchange_ && connection->input_.empty())
-      connection->stream_.cancel();
+void Connection::cancel_idle(Server& server, std::chrono::milliseconds of_clients,
+                             std::chrono::milliseconds of_balancers) {
+  for (auto* connection = t_connections; connection; connection = connection->next_) {
+    if (&connection->server_ != &server || connection->in_exchange_ || !connection->input_.empty()) continue;
+    auto idle = connection->worker_.wheel().now() - connection->last_used_;
+    if (idle < (connection->of_balancer_ ? of_balancers : of_clients)) continue;
+    // A request that has come but was not read yet would be answered by a reset.
+    char byte;
+    if (::recv(connection->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) continue;
+    connection->stream_.cancel();
+  }
 }
 
 awaitable<void> Connection::run() {
@@ -144,6 +157,7 @@ awaitable<void> Connection::linger(std::size_t most, std::chrono::milliseconds t
 awaitable<Connection::Next> Connection::exchange() {
   in_exchange_ = true;
   must_close_ = !head_.keep_alive || ++requests_ >= kMaxRequests || worker_.wheel().now() - began_ >= kMaxAge;
+  if (requests_ == 1) of_balancer_ = head_.headers.find("x-forwarded-for").has_value();
   body_done_ = head_.framing == BodyFraming::kNone;
   server_.exchanges_.fetch_add(1, std::memory_order_relaxed);
   worker_.requests_taken().fetch_add(1, std::memory_order_relaxed);
@@ -185,6 +199,7 @@ awaitable<Connection::Next> Connection::exchange() {
   body_size_ = 0;
   pieces_.reset();
   in_exchange_ = false;
+  last_used_ = worker_.wheel().now();
   server_.exchanges_.fetch_sub(1, std::memory_order_relaxed);
   if (aborted_) stream_.reset_on_close();
   bool close = aborted_ || client_gone_ || must_close_ || server_.draining() || !body_done_ || stream_.cancelled();

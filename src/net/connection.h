@@ -18,7 +18,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static awaitable<void> serve(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket,
                                core::IpAddress peer);
-  static void cancel_idle(Server& server);  // on each worker: connections of this worker that wait for a request
+  // On each worker: its connections that have waited for a request for so long.
+  static void cancel_idle(Server& server, std::chrono::milliseconds of_clients, std::chrono::milliseconds of_balancers);
 
   Connection(Server& server, Worker& worker, boost::asio::ip::tcp::socket socket, const core::IpAddress& peer);
   ~Connection();
@@ -74,11 +75,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Worker& worker_;
   Stream stream_;
   core::IpAddress peer_;
+  bool trusted_;       // the peer, by the rules of proxies
   std::string input_;  // bytes of the next head or body that came early
   std::string head_text_;
   RequestHead head_;
   int requests_ = 0;
   std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point last_used_;
+  bool of_balancer_ = false;  // its first request came with X-Forwarded-For
   BodyMemory body_;
   std::size_t body_size_ = 0;
   std::unique_ptr<BodyPieces> pieces_;

@@ -73,7 +73,7 @@ void Exchange::hurry(std::chrono::milliseconds limit) {
   if (writing_) connection_.stream_.limit(std::chrono::steady_clock::now() + limit);
 }
 
-bool Exchange::peer_is_trusted() const { return connection_.server_.is_trusted(connection_.peer_); }
+bool Exchange::peer_is_trusted() const { return connection_.trusted_; }
 
 const std::string& Exchange::client_ip() {
   if (client_ip_.empty()) {
@@ -123,6 +123,8 @@ void Exchange::build_head(std::string& out, int status, std::span<const Header> 
   for (const auto& header : headers) field(header.name, header.value);
   for (const auto& [name, value] : extra_headers_) field(name, value);
   out += framing;
+  const auto& settings = connection_.server_.settings_;
+  if (connection_.trusted_ || settings.name_to_all) out += settings.name_line;
   if (connection_.server_.draining()) connection_.must_close_ = true;
   if (connection_.must_close_) {
     out += "Connection: close\r\n";

@@ -3,10 +3,13 @@
 #include <linux/filter.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include <boost/asio.hpp>
-#include <unordered_set>
+#include <thread>
 
+#include "core/config_checks.h"
 #include "core/log.h"
 #include "net/connection.h"
 #include "net/worker.h"
@@ -17,25 +20,46 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 struct Server::Listener {
-  Listener(Worker& worker, tcp::endpoint where) : acceptor(worker.io()), endpoint(std::move(where)) {}
-  tcp::acceptor acceptor;
-  tcp::endpoint endpoint;
+  Listener(Worker& worker, std::string name, core::ListenAddress where)
+      : acceptor(worker.io()), text(std::move(name)), address(std::move(where)) {}
+  ~Listener() {
+    if (bound && !address.path.empty()) ::unlink(address.path.c_str());
+  }
+  bool is_unix() const { return !address.path.empty(); }
+
+  tcp::acceptor acceptor;  // also of a unix socket: what is done with it does not depend on the family
+  std::string text;        // for errors
+  core::ListenAddress address;
+  bool bound = false;
 };
 
 namespace {
 
-std::optional<tcp::endpoint> parse_endpoint(const std::string& text) {
-  auto colon = text.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  auto host = text.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  boost::system::error_code ec;
-  auto address =
-      host.empty() || host == "*" ? asio::ip::address(asio::ip::address_v6::any()) : asio::ip::make_address(host, ec);
-  if (ec) return std::nullopt;
-  int port = std::atoi(text.c_str() + colon + 1);
-  if (port < 0 || port > 65535) return std::nullopt;
-  return tcp::endpoint(address, static_cast<std::uint16_t>(port));
+core::Error not_bound(const std::string& text, const std::string& why) {
+  return core::error(core::Errc::kUnavailable, text + ": " + why);
+}
+
+// A socket file that an earlier process left is removed; one that somebody answers at is not.
+core::Result<int> bind_unix(const core::ListenAddress& where) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (where.path.size() >= sizeof name.sun_path)
+    return core::error(core::Errc::kUnavailable, "the path of a socket may have 107 bytes");
+  std::memcpy(name.sun_path, where.path.data(), where.path.size());
+  const auto* address = reinterpret_cast<const sockaddr*>(&name);
+  int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return core::error(core::Errc::kUnavailable, std::strerror(errno));
+  if (::connect(descriptor, address, sizeof name) == 0) {
+    ::close(descriptor);
+    return core::error(core::Errc::kUnavailable, std::strerror(EADDRINUSE));
+  }
+  if (errno == ECONNREFUSED) ::unlink(where.path.c_str());
+  if (::bind(descriptor, address, sizeof name) != 0 || ::chmod(where.path.c_str(), where.mode) != 0) {
+    auto why = std::strerror(errno);
+    ::close(descriptor);
+    return core::error(core::Errc::kUnavailable, why);
+  }
+  return descriptor;
 }
 
 // Takes a connection that waits, with its peer's address; -1 when there is none.
@@ -49,6 +73,8 @@ int accept_one(int listener, core::IpAddress& peer) {
   } else if (name.ss_family == AF_INET) {
     peer.bytes[10] = peer.bytes[11] = 0xFF;
     std::memcpy(peer.bytes.data() + 12, &reinterpret_cast<sockaddr_in&>(name).sin_addr, 4);
+  } else {
+    peer.bytes[15] = 1;  // a unix socket: this machine
   }
   return descriptor;
 }
@@ -64,27 +90,45 @@ void Server::close() { listeners_.clear(); }
 
 core::Result<void> Server::bind() {
   auto listen = settings_.listen;
-  bool any = listen.empty();
-  if (any) listen.push_back("[::]:" + std::to_string(settings_.port));
+  if (listen.empty()) listen.push_back(":" + std::to_string(settings_.port));
   for (const auto& text : listen) {
-    auto endpoint = parse_endpoint(text);
-    if (!endpoint) return core::error(core::Errc::kInvalid, text + " is no address to listen on");
-    auto listener = std::make_unique<Listener>(*workers_.front(), *endpoint);
-    auto& acceptor = listener->acceptor;
-    boost::system::error_code ec;
-    acceptor.open(endpoint->protocol(), ec);
-    if (ec && any) {  // no IPv6 on this machine
-      listener->endpoint = tcp::endpoint(asio::ip::address_v4::any(), settings_.port);
-      acceptor.open(tcp::v4(), ec);
-    }
-    if (!ec && listener->endpoint.address().is_v6())
-      acceptor.set_option(asio::ip::v6_only(!listener->endpoint.address().is_unspecified()), ec);
-    acceptor.set_option(tcp::acceptor::reuse_address(true));
-    if (!ec) acceptor.bind(listener->endpoint, ec);
-    if (ec) return core::error(core::Errc::kUnavailable, text + ": " + ec.message());
-    if (listeners_.empty()) port_ = acceptor.local_endpoint(ec).port();
+    auto address = core::parse_listen(text);
+    if (!address) return core::error(core::Errc::kInvalid, text + " is no address to listen on");
+    auto listener = std::make_unique<Listener>(*workers_.front(), text, *address);
+    if (auto bound = bind_one(*listener); !bound) return bound;
+    if (listeners_.empty()) port_ = listener->address.port;
     listeners_.push_back(std::move(listener));
   }
+  return {};
+}
+
+core::Result<void> Server::bind_one(Listener& listener) {
+  auto& acceptor = listener.acceptor;
+  auto& address = listener.address;
+  boost::system::error_code ec;
+  if (listener.is_unix()) {
+    auto descriptor = bind_unix(address);
+    if (!descriptor) return not_bound(listener.text, descriptor.error().message);
+    acceptor.assign(tcp::v6(), *descriptor, ec);
+  } else {
+    const bool any = address.host == "*";
+    auto ip = any ? asio::ip::address(asio::ip::address_v6::any()) : asio::ip::make_address(address.host, ec);
+    acceptor.open(ip.is_v6() ? tcp::v6() : tcp::v4(), ec);
+    if (ec && any) {  // no IPv6 on this machine
+      ip = asio::ip::address_v4::any();
+      acceptor.open(tcp::v4(), ec);
+    }
+    if (!ec && ip.is_v6()) acceptor.set_option(asio::ip::v6_only(!ip.is_unspecified()), ec);
+    if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (!ec) acceptor.bind({ip, address.port}, ec);
+    if (!ec) address.port = acceptor.local_endpoint(ec).port();
+  }
+  if (ec) {
+    boost::system::error_code ignored;
+    acceptor.close(ignored);
+    return not_bound(listener.text, ec.message());
+  }
+  listener.bound = true;
   return {};
 }
 
@@ -95,7 +139,7 @@ core::Result<void> Server::listen() {
   for (auto& listener : listeners_) {
     boost::system::error_code ec;
     listener->acceptor.listen(4096, ec);
-    if (ec) return core::error(core::Errc::kUnavailable, ec.message());
+    if (ec) return not_bound(listener->text, ec.message());
     listener->acceptor.non_blocking(true);
     workers_.front()->post([this, raw = listener.get()] { workers_.front()->spawn(accept_loop(*raw)); });
   }
@@ -131,6 +175,7 @@ awaitable<void> Server::accept_loop(Listener& listener) {
         out_of_descriptors = errno == EMFILE || errno == ENFILE;
         break;
       }
+      last_accepted_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed);
       place(descriptor, peer);
     }
     if (out_of_descriptors) {
@@ -193,10 +238,18 @@ void Server::stop_accepting() {
   };
   sock_fprog program{5, code};
   for (auto& listener : listeners_)
-    ::setsockopt(listener->acceptor.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-  std::this_thread::sleep_for(std::chrono::milliseconds(150));  // the accept loop empties the queue meanwhile
-  std::atomic<bool> closed{false};
-  workers_.front()->post([&] {
+    if (!listener->is_unix() &&
+        ::setsockopt(listener->acceptor.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
+      core::log::warn("no socket filter ({}): connections being made now may be reset", std::strerror(errno));
+  // The accept loop empties the queues meanwhile.
+  constexpr auto kEmptyFor = std::chrono::milliseconds(100);
+  const auto filtered = std::chrono::steady_clock::now();
+  const auto latest = filtered + std::chrono::seconds(5);
+  for (auto now = filtered; now < latest; now = std::chrono::steady_clock::now()) {
+    if (now - std::max(filtered, last_accepted_.load(std::memory_order_relaxed)) >= kEmptyFor) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  on_first_worker([this] {
     for (auto& listener : listeners_) {
       core::IpAddress peer;
       for (int descriptor; (descriptor = accept_one(listener->acceptor.native_handle(), peer)) >= 0;)
@@ -204,14 +257,33 @@ void Server::stop_accepting() {
       boost::system::error_code ignored;
       listener->acceptor.close(ignored);
     }
-    closed = true;
-    closed.notify_one();
   });
-  closed.wait(false);
 }
 
-void Server::close_idle() {
-  for (auto* worker : workers_) worker->post([this] { Connection::cancel_idle(*this); });
+core::Result<void> Server::resume() {
+  core::Result<void> bound;
+  on_first_worker([&] {
+    for (auto& listener : listeners_)
+      if (bound && !listener->acceptor.is_open()) bound = bind_one(*listener);
+  });
+  if (!bound) return bound;
+  draining_.store(false, std::memory_order_relaxed);
+  return listen();
+}
+
+void Server::on_first_worker(const std::function<void()>& job) {
+  std::atomic<bool> done{false};
+  workers_.front()->post([&] {
+    job();
+    done = true;
+    done.notify_one();
+  });
+  done.wait(false);
+}
+
+void Server::close_idle(std::chrono::milliseconds of_clients, std::chrono::milliseconds of_balancers) {
+  for (auto* worker : workers_)
+    worker->post([this, of_clients, of_balancers] { Connection::cancel_idle(*this, of_clients, of_balancers); });
 }
 
 std::string to_text(const core::IpAddress& address) {

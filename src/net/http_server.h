@@ -105,7 +105,7 @@ class Exchange {
 using Handler = std::function<awaitable<void>(Exchange&)>;
 
 struct ServerSettings {
-  std::vector<std::string> listen;  // "host:port", "[v6]:port"; empty: all addresses at `port`
+  std::vector<std::string> listen;  // "host:port", "[v6]:port", "unix:/path?mode=0660"; empty: all addresses at `port`
   std::uint16_t port = 3000;
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
   std::chrono::milliseconds head_timeout{10'000};    // for a head once it has begun
@@ -114,7 +114,9 @@ struct ServerSettings {
   std::size_t max_connections = 60'000;              // at most four fifths of the descriptors that the process may have
   std::size_t max_connections_per_address = 512;     // trusted proxies are exempt
   std::vector<core::IpBlock> trusted_proxies;
-  bool trust_all = false;  // believe forwarding headers of everybody, left-most entry: the compatible product's way
+  std::string name_line;     // "X-Tollgate-Node: name\r\n" in the head of answers to trusted peers; empty: none
+  bool name_to_all = false;  // and to all others
+  bool trust_all = false;    // believe forwarding headers of everybody, left-most entry: the compatible product's way
 };
 
 class Server {
@@ -130,13 +132,17 @@ class Server {
   core::Result<void> listen();
   std::uint16_t port() const { return port_; }  // of the first listener (port 0: what the kernel gave)
 
-  // Closes the listeners without a reset: new handshakes are dropped by a socket filter, those under way are served.
-  // From then on answers carry Connection: close. Blocks the caller (not a worker) for about 100 ms.
+  // Closes the listeners without a reset: new handshakes are dropped by a socket filter, those under way are served
+  // until none has come for 100 ms. From then on answers carry Connection: close. Blocks the caller (not a worker) for
+  // that time.
   void stop_accepting();
+  // Takes the same addresses again after stop_accepting(); kUnavailable when another program has them by now.
+  core::Result<void> resume();
   // Gives the listening sockets back: after the workers were joined, before they are destroyed.
   void close();
-  // Ends idle connections; those in an exchange go on.
-  void close_idle();
+  // Ends connections that have had no request for so long; those in an exchange go on. A connection of a balancer (its
+  // requests came with X-Forwarded-For) may be used for a request at any moment: it gets more time than a client's own.
+  void close_idle(std::chrono::milliseconds of_clients, std::chrono::milliseconds of_balancers);
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
   int open_exchanges() const { return exchanges_.load(std::memory_order_relaxed); }
   int open_connections() const;
@@ -150,7 +156,9 @@ class Server {
   friend class Connection;
   friend class Exchange;
   struct Listener;
+  core::Result<void> bind_one(Listener& listener);
   awaitable<void> accept_loop(Listener& listener);
+  void on_first_worker(const std::function<void()>& job);  // and waits for it
   void place(int descriptor, const core::IpAddress& peer);
   bool is_trusted(const core::IpAddress& peer) const;
   void left(const core::IpAddress& peer, Worker& worker);  // a connection of this worker has ended
@@ -164,6 +172,7 @@ class Server {
   AddressCounts per_address_;
   std::atomic<bool> draining_{false};
   std::atomic<int> exchanges_{0};
+  std::atomic<std::chrono::steady_clock::time_point> last_accepted_{};
 };
 
 // A peer's and its forwarding headers' word for who the client is: behind a trusted peer the right-most untrusted entry

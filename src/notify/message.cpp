@@ -45,7 +45,7 @@ Message low_balance(const Recipient& to, const core::Options& options, core::Quo
       out.content =
           "{{value}}，当前剩余额度为 {{value}}，为了不影响您的使用，请及时充值。<br/>充值链接：<a "
           "href='{{value}}'>{{value}}</a>";
-      const auto link = options.text("ServerAddress") + "/console/topup";
+      const auto link = options.link_base() + "/console/topup";
       out.values.insert(out.values.end(), {link, link});
       break;
     }

@@ -40,15 +40,28 @@ struct Body {
   std::string text;
   std::optional<net::Failure> failure;
 };
-net::awaitable<Body> read_all(net::UpstreamCall& call, std::size_t limit, ClientSide& client) {
+net::awaitable<Body> read_all(net::UpstreamCall& call, std::size_t limit, std::chrono::milliseconds gap,
+                              ClientSide& client) {
   Body body;
   if (auto length = call.header("content-length"))
     body.text.reserve(std::min<std::size_t>(limit, static_cast<std::size_t>(std::atoll(std::string(*length).c_str()))) +
                       64);
+  using std::chrono::milliseconds;
+  auto last_byte = std::chrono::steady_clock::now();
   for (;;) {
+    // Until the upstream has been silent for too long, or towards the client.
+    auto now = std::chrono::steady_clock::now();
+    auto due = last_byte + gap;
+    if (auto ping = client.ping_due(); ping < due) due = ping;
+    call.set_gap(std::chrono::ceil<milliseconds>(std::max(due - now, {})));
     auto got = co_await call.read();
+    if (!got && got.error().limit == net::TimeLimit::kGap && std::chrono::steady_clock::now() - last_byte < gap) {
+      co_await client.ping();
+      continue;
+    }
     if (!got) body.failure = got.error();
     if (!got || got->empty()) co_return body;
+    last_byte = std::chrono::steady_clock::now();
     body.text += *got;
     if (client.gone() && !client.read_on(got->size()))
       body.failure = net::Failure{core::Errc::kCancelled, net::TimeLimit::kNone, "the client left"};
@@ -132,7 +145,7 @@ net::awaitable<dialect::OpenAiAnswer> read_answer(Request& request, std::string_
 }
 
 net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::UpstreamCall& call, ClientSide& client) {
-  auto body = co_await read_all(call, request.relay.settings.max_answer_bytes, client);
+  auto body = co_await read_all(call, request.relay.settings.max_answer_bytes, request.channel->timeouts.gap, client);
   client.cancel = nullptr;
   if (body.failure) {
     if (client.gone()) {
@@ -202,7 +215,9 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   std::vector<net::Header> headers = {
       {"Content-Type", transcript ? dialect::transcript_type(type) : std::string_view("application/json")}};
   for (const auto& [name, value] : passed) headers.push_back({name, value});
-  auto sent = co_await request.exchange.answer(200, headers, replaced.empty() ? text : std::string_view(replaced));
+  const auto whole = replaced.empty() ? text : std::string_view(replaced);
+  auto sent = request.exchange.started() ? co_await request.exchange.finish({&whole, 1})
+                                         : co_await request.exchange.answer(200, headers, whole);
   core::fault_point("answer.sent");
   if (!sent) core::log::debug("request {}: {}", request.id, sent.error().message);
   co_return std::nullopt;
@@ -299,7 +314,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
     client.reads_on = [&control, &settings] {
       return control.sent ? settings.drain_time : std::chrono::milliseconds(0);
     };
-  if (request.openai.stream) {
+  if (client.ping_due() != core::SteadyTime::max()) {
     control.wake_at = [&client] { return client.ping_due(); };
     control.woken = [&client] { return client.ping(); };
   }
@@ -337,8 +352,10 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
   const bool speech = request.route == dialect::OpenAiRoute::kSpeech;
   bool is_stream = type.starts_with("text/event-stream") ||
                    (request.openai.stream && !speech && !is_transcript(request.route) && !is_json);
-  if (!is_stream && exchange.started())
-    co_return dialect::bad_answer("bad_response_body", "the upstream does not stream");
+  // What keep-alives have begun has to go on in its form.
+  if (exchange.started() && is_stream != request.openai.stream)
+    co_return dialect::bad_answer("bad_response_body",
+                                  is_stream ? "the upstream streams unasked" : "the upstream does not stream");
   std::optional<RelayError> failed;
   if (is_stream)
     failed = co_await relay_stream(request, std::move(call), client);

@@ -4,6 +4,7 @@
 
 #include "net/worker.h"
 #include "relay/estimate.h"
+#include "relay/routes.h"
 
 namespace tollgate::relay {
 
@@ -63,24 +64,40 @@ void ClientSide::begin_stream() {
   request_.exchange.start(200, kHeaders);
 }
 
+std::chrono::milliseconds ClientSide::patience_for_json() const {
+  if (request_.route == dialect::OpenAiRoute::kSpeech || is_transcript(request_.route)) return {};
+  const auto& settings = request_.relay.settings;
+  if (settings.json_keepalive) return *settings.json_keepalive;
+  // HTTP/1.0 from a trusted peer is the mark of nginx without any tuning: it gives up after a minute, with an error
+  // that takes this node out of its turn for everybody.
+  const auto& exchange = request_.exchange;
+  return exchange.head().minor_version == 0 && exchange.peer_is_trusted() ? settings.commit_head
+                                                                          : std::chrono::milliseconds(0);
+}
+
 core::SteadyTime ClientSide::ping_due() const {
   constexpr auto kNever = core::SteadyTime::max();
-  if (gone_ || !request_.openai.stream) return kNever;
+  if (gone_) return kNever;
   const auto& settings = request_.relay.settings;
-  auto option = request_.snapshot->relay.ping_interval;
+  const bool stream = request_.openai.stream;
+  auto option = stream ? request_.snapshot->relay.ping_interval : std::nullopt;
   if (request_.exchange.started()) {
     auto every = option.value_or(settings.keepalive);
     return every.count() > 0 ? request_.exchange.last_write() + every : kNever;
   }
-  // A comment commits the status 200, so the first one waits until proxies would give up.
-  auto first = option.value_or(settings.commit_head);
+  // A sign of life commits the status 200, so the first one waits until proxies would give up.
+  auto first = stream ? option.value_or(settings.commit_head) : patience_for_json();
   return first.count() > 0 ? request_.started + first : kNever;
 }
 
 net::awaitable<void> ClientSide::ping() {
   if (ping_due() > request_.exchange.worker().wheel().now()) co_return;
-  begin_stream();
-  std::string_view pieces[] = {": PING\n\n"};
+  static constexpr net::Header kJson[] = {{"Content-Type", "application/json"}, {"X-Accel-Buffering", "no"}};
+  if (request_.openai.stream)
+    begin_stream();
+  else if (!request_.exchange.started())
+    request_.exchange.start(200, kJson);
+  std::string_view pieces[] = {request_.openai.stream ? ": PING\n\n" : " "};
   auto sent = co_await request_.exchange.write(pieces);
   if (!sent) left();
 }

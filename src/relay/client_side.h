@@ -38,12 +38,15 @@ class ClientSide {
 
   // The head of a streamed answer, once a request: whatever the attempts, the client sees one.
   void begin_stream();
-  // When the client has waited long enough for a comment; time_point::max() when it never has.
+  // When the client has waited long enough for a sign of life; time_point::max() when it never has.
   core::SteadyTime ping_due() const;
-  net::awaitable<void> ping();  // when it is due
+  // When it is due: a comment of a stream, or a blank before the JSON of a plain answer, whose head goes out with it.
+  net::awaitable<void> ping();
 
  private:
   friend class Relay;
+  // How long a client that waits for JSON waits for its first blank; 0: for ever.
+  std::chrono::milliseconds patience_for_json() const;
   Request& request_;
   net::Deadline bound_;
   std::size_t bytes_after_ = 0;

@@ -261,10 +261,11 @@ net::awaitable<void> answer_error(Request& request, RelayError error) {
                     error.status, to_string(reason), alike);
   if (request.socket) co_return co_await refuse_realtime(request, error);
   auto body = dialect::error_body(error, request.id);
-  // Keep-alives have begun the answer: its status is gone, the error is an event and the last one.
+  // Keep-alives have begun the answer: its status is gone. In a stream the error is an event and the last one.
   if (request.exchange.started()) {
-    std::string_view pieces[] = {"data: ", body, "\n\n"};
-    co_await request.exchange.finish(pieces);
+    std::string_view event[] = {"data: ", body, "\n\n"};
+    std::span<const std::string_view> pieces = event;
+    co_await request.exchange.finish(request.openai.stream ? pieces : pieces.subspan(1, 1));
     co_return;
   }
   co_await request.exchange.answer(error.status, headers, body);

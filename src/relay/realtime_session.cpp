@@ -304,7 +304,8 @@ void Session::look_at_clock() {
 
 // Of the key and its owner as they are now; when nobody can be asked they hold on.
 net::awaitable<bool> Session::key_holds() {
-  auto identity = co_await request_.local.identities.get(request_.identity->token.key, request_.key_source);
+  KeySource source{};
+  auto identity = co_await request_.local.identities.get(request_.identity->token.key, source);
   if (!identity) co_return true;
   const auto& token = identity->token;
   const bool expired = token.expired_time != -1 && token.expired_time < request_.relay.clock.unix_seconds();

@@ -48,6 +48,9 @@ struct RelaySettings {
   bool pass_upstream_id = false;                  // clients see the upstream's request id
   std::chrono::milliseconds keepalive{15'000};    // silence in a stream before a comment; 0: none
   std::chrono::milliseconds commit_head{50'000};  // longest time a stream's head waits for the first event; 0: for ever
+  // How long a plain answer's head waits before a blank begins it; 0: for ever; unset: commit_head where an untuned
+  // nginx waits.
+  std::optional<std::chrono::milliseconds> json_keepalive;
   // How far an upstream is read on after its client left, on channels that say so.
   std::chrono::milliseconds drain_time{60'000};
   std::size_t drain_bytes = 16U << 20U;

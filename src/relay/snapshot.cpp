@@ -190,7 +190,7 @@ void read_provider_facts(const model::Channel& row, const SnapshotDefaults& defa
   }
   if (channel.provider->site_headers)
     channel.site_headers =
-        channel.provider->site_headers({.name = options.text("SystemName"), .address = options.text("ServerAddress")});
+        channel.provider->site_headers({.name = options.text("SystemName"), .address = options.link_base()});
   auto names = parse(options.text("global.thinking_model_blacklist"));
   if (const auto* list = names.if_array())
     for (const auto& name : *list)
@@ -343,7 +343,7 @@ core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db,
   snapshot->content = content_of(*rows, *channels);
   core::OptionRows stored;
   for (auto& [key, value] : *rows) stored.insert_or_assign(std::move(key), std::move(value));
-  auto options = std::make_shared<core::Options>(stored);
+  auto options = std::make_shared<core::Options>(stored, defaults.link_base);
   snapshot->relay = read_options(*options);
   snapshot->prices = std::make_shared<const billing::PriceBook>(options->all());
   snapshot->options = std::move(options);

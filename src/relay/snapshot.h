@@ -145,6 +145,7 @@ struct SnapshotDefaults {
   net::Timeouts timeouts;
   net::EnvironmentProxies proxies;  // of channels that name none
   std::string azure_api_version = "2025-04-01-preview";
+  std::string link_base;  // in links, while no option says otherwise
 };
 
 core::Result<std::shared_ptr<const Snapshot>> load_snapshot(sql::Connection& db, const SnapshotDefaults& defaults);

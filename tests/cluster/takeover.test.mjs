@@ -108,11 +108,11 @@ for (const kind of ["mysql", "postgres"]) {
       const used = (await mock.requests()).map(({ headers }) => headers.authorization ?? headers.Authorization);
       assert.ok(!used.some((value) => /upstream-off|upstream-later|upstream-b/.test(value)), used.join());
 
-      // Money: (1000 + 100 × 4) × 0.075 = 105, twice as much in group vip; (1000 + 100 × 4) × 1 for gpt-4.1.
+      // Money: (1000 + 100 × 4) × 0.075 = 105, twice as much in group vip; 1000 + 100 × 2 for gpt-4.1.
       await settled(gateway);
       const money = async (table, id, column) => Number((await database.sql(`SELECT ${column} FROM ${table} WHERE id = ${id}`))[0][0]);
-      assert.equal(await money("users", 1, "quota"), quotas.root - 105 - 1400);
-      assert.equal(await money("users", 1, "used_quota"), 500 + 105 + 1400);
+      assert.equal(await money("users", 1, "quota"), quotas.root - 105 - 1200);
+      assert.equal(await money("users", 1, "used_quota"), 500 + 105 + 1200);
       assert.equal(await money("users", 1, "request_count"), 9);
       assert.equal(await money("users", 2, "quota"), quotas.alice - 210);
       assert.equal(await money("tokens", 2, "remain_quota"), quotas.limited - 210);

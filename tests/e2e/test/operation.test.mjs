@@ -93,12 +93,15 @@ describe("operation", { timeout: 180_000 }, () => {
     assert.match(start({}, ["--version"]).stdout, /^v\d+\.\d+\.\d+\n$/);
   });
 
-  it("a second process on the same data directory, or on the same port, is refused", () => {
+  it("REQ-CL-01 a second process on the same data directory, or on the same port, is refused", () => {
     const port = new URL(gateway.url).port;
-    const same = start({ TOLLGATE_LISTEN: `127.0.0.1:${port}`, TOLLGATE_DATA_DIR: dir, SQLITE_PATH: `${dir}/tollgate.db` });
+    const other = tempDir("other");
+    const same = start({ TOLLGATE_LISTEN: `127.0.0.1:${port}`, TOLLGATE_DATA_DIR: other, SQLITE_PATH: `${other}/tollgate.db` });
+    removeDir(other);
     assert.equal(same.status, 71);
+    assert.match(same.stderr, new RegExp(`FATAL 71 TOLLGATE_LISTEN: .*Address already in use, by tollgate \\(pid ${gateway.pid}\\); choose`));
     const data = start({ TOLLGATE_LISTEN: "127.0.0.1:0", TOLLGATE_DATA_DIR: dir, SQLITE_PATH: `${dir}/tollgate.db` });
     assert.equal(data.status, 73);
-    assert.match(data.stderr, /another process uses the data directory/);
+    assert.match(data.stderr, new RegExp(`FATAL 73 TOLLGATE_DATA_DIR: another process uses the data directory .* \\(pid ${gateway.pid}\\); `));
   });
 });

@@ -312,13 +312,17 @@ TEST_F(Limited, LogInHasItsOwnLimitBeforeAnyHashing) {
   EXPECT_EQ(send("POST", "/api/user/login", {}, "{").status, 429);
 }
 
-TEST_F(Limited, StatusIsExemptForTheMachineItself) {
+TEST_F(Limited, REQ_CL_35_StatusIsExemptForTheMachineItselfAndWideForOthers) {
   Request request;
   request.method = "GET";
   request.path = "/api/status";
   request.client_ip = "127.0.0.1";
-  request.loopback_peer = true;
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(api_->handle(request).status, 200);
+  request.is_neighbour = true;
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(api_->handle(request).status, 200);
+  request.is_neighbour = false;
+  request.client_ip = "192.0.2.1";
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(api_->handle(request).status, 200);
+  EXPECT_EQ(api_->handle(request).status, 429);
 }
 
 }  // namespace

@@ -97,6 +97,12 @@ class ModelWorld final : public World {
       return true;
     });
   }
+  void replay(int node) override {
+    for (auto i = mark_of(node); i < at(node).journal.size(); ++i) apply(node, at(node).journal[i]);
+    mark_of(node) = std::max(mark_of(node), at(node).journal.size());
+    if (!at(node).process) give_up(node);
+    std::erase_if(shared_.slices, [](const auto& entry) { return entry.second == 0; });
+  }
   void remember() override { old_ = shared_; }
   void rewind() override { shared_ = old_; }
 
@@ -197,15 +203,7 @@ class ModelWorld final : public World {
     read_back(node);
     const auto from = planted_ == Planted::kOwnMark && own_mark > 0 ? own_mark : mark_of(node);
     const auto to = std::min(at(node).journal.size(), from + 8);
-    for (auto i = from; i < to; ++i) {
-      const auto& charge = at(node).journal[i];
-      for (auto account : charge.accounts()) {
-        auto row = shared_.slices.find({account, node});
-        const bool from_slice = row != shared_.slices.end() && planted_ != Planted::kBalanceCharged;
-        (from_slice ? row->second : shared_.rows[account].balance) -= charge.amount;
-        shared_.rows[account].used += charge.amount;
-      }
-    }
+    for (auto i = from; i < to; ++i) apply(node, at(node).journal[i]);
     bool moved = to > from;
     mark_of(node) = std::max(to, mark_of(node));
     if (process.recovered) {
@@ -229,6 +227,15 @@ class ModelWorld final : public World {
     process.asked.clear();
     if (recovered_before) answer_waiters(node);
     return !moved && process.asked.empty();
+  }
+
+  void apply(int node, const Request& charge) {
+    for (auto account : charge.accounts()) {
+      auto row = shared_.slices.find({account, node});
+      const bool from_slice = row != shared_.slices.end() && planted_ != Planted::kBalanceCharged;
+      (from_slice ? row->second : shared_.rows[account].balance) -= charge.amount;
+      shared_.rows[account].used += charge.amount;
+    }
   }
 
   void take(int node) {

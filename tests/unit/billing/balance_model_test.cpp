@@ -26,6 +26,7 @@ TEST_P(BalanceModel, I1_I2_I3_I4_I5_B9_HoldForAMillionStepsInAll) {
     EXPECT_GT(play.count().kills, 10);
     EXPECT_GT(play.count().quiet, 0);
     EXPECT_GT(play.count().gathered, 0);
+    EXPECT_GT(play.count().replays, 0);
   }
 }
 

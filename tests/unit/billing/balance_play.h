@@ -52,6 +52,7 @@ class World {
   virtual void add(AccountId account, std::int64_t delta) = 0;  // a credit, or a charge of a node of the other make
   virtual void set(AccountId account, std::int64_t wanted) = 0;
   virtual void give_up(int node) = 0;  // its slices go back to the balances, whether it lives or not
+  virtual void replay(int node) = 0;   // its journal is applied by somebody else, whether it lives or not
   virtual void remember() = 0;
   virtual void rewind() = 0;  // to what was remembered last
 };
@@ -69,7 +70,7 @@ class Play {
   static std::map<AccountId, std::int64_t> opening() { return {{kRich, 100'000}, {kPoor, 3'000}, {kLimit, 20'000}}; }
 
   struct Count {
-    int admitted = 0, refused = 0, settled = 0, kills = 0, quiet = 0, gathered = 0;
+    int admitted = 0, refused = 0, settled = 0, kills = 0, quiet = 0, gathered = 0, replays = 0;
   };
 
   Play(World& world, int nodes, Rules rules, std::uint64_t seed)
@@ -114,7 +115,9 @@ class Play {
   void one_step() {
     const int n = static_cast<int>(below(static_cast<std::int64_t>(nodes_.size())));
     if (!world_.runs(n)) {
-      if (below(20) == 0) start(n);
+      const auto what = below(100);
+      if (what < 5) start(n);
+      if (what == 5) replay(n);
       return;
     }
     world_.advance(std::chrono::milliseconds(below(50)));
@@ -157,10 +160,13 @@ class Play {
         }
         break;
       case 18:
-        if (below(8) == 0) be_quiet();
+        if (below(4) == 0) be_quiet();
         break;
       case 19:
         if (below(2) == 0) gather(n);
+        break;
+      case 20:
+        if (below(4) == 0) replay(n);
         break;
       default:
         if (what < 100)
@@ -199,6 +205,10 @@ class Play {
     world_.set(account, wanted);
     credits_[account] += world_.balance(account) - before;
     allowed_debt_[account] += std::max<std::int64_t>(0, held - wanted);
+  }
+  void replay(int n) {
+    ++count_.replays;
+    world_.replay(n);
   }
   void give_up(int n) {
     for (auto& [account, credit] : credits_)

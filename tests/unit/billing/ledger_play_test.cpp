@@ -1,4 +1,8 @@
 // The production code under the play that the model of its protocol passes: journals in files, balances in SQLite.
+#include <fstream>
+
+#include "billing/lost_nodes.h"
+#include "billing/replay.h"
 #include "unit/billing/ledger_fixture.h"
 
 namespace tollgate::billing::test {
@@ -23,11 +27,14 @@ class LedgerWorld final : public World {
                                   LedgerSettings{.minimum_take = 700, .exposure = rules_ == Rules::kStrict ? 0 : 500});
     process(node).ledger->set_ready_nodes(static_cast<std::int64_t>(nodes_.size()));
     hall_.enter(at(node).id, *process(node).ledger);
+    db_.run("INSERT INTO tg_nodes(node_id, state, heartbeat_at) VALUES(?, 'ready', ?)",
+            {std::string_view(at(node).id), INT64_MAX / 2});
   }
   void stop(int node) override { process(node).close(); }
   void kill(int node) override {
     at(node).holds.clear();
     hall_.leave(at(node).id);
+    db_.run("DELETE FROM tg_nodes WHERE node_id = ?", {std::string_view(at(node).id)});
     at(node).process.reset();
   }
   void fault(int node, Fault fault) override { process(node).pool.fault = fault; }
@@ -83,16 +90,13 @@ class LedgerWorld final : public World {
     ASSERT_TRUE(set_balance(**lease, account, core::Quota{wanted}));
   }
   void give_up(int node) override {
-    const std::string_view id = at(node).id;
-    db_.run(
-        "UPDATE users SET quota = quota + COALESCE((SELECT SUM(amount) FROM tg_slices WHERE kind = 'user' AND"
-        " account_id = users.id AND node_id = ?), 0)",
-        {id});
-    db_.run(
-        "UPDATE tokens SET remain_quota = remain_quota + COALESCE((SELECT SUM(amount) FROM tg_slices WHERE"
-        " kind = 'token' AND account_id = tokens.id AND node_id = ?), 0)",
-        {id});
-    db_.run("DELETE FROM tg_slices WHERE node_id = ?", {id});
+    auto lease = db_.pool().lease();
+    ASSERT_TRUE(give_back_slices(**lease, at(node).id));
+  }
+  void replay(int node) override {
+    auto done = replay_journal(at(node).data.path(), db_.pool(), db_.pool(), clock_);
+    // Before its first transaction the database does not know it; before its first start there is no journal.
+    if (!done) EXPECT_NE(done.error().code, core::Errc::kUnavailable) << done.error().message;
   }
   void remember() override {
     for (std::string table : {"users", "tokens", "tg_slices", "tg_marks"}) {
@@ -109,7 +113,9 @@ class LedgerWorld final : public World {
 
  private:
   struct Node {
-    explicit Node(std::string name) : id(std::move(name)) {}
+    explicit Node(std::string name) : id(std::move(name)) {
+      std::ofstream(data.path() + "/node.json") << R"({"id":")" << id << R"(","incarnation":1})";
+    }
     std::string id;
     TemporaryDirectory data;
     std::unique_ptr<Process> process;
@@ -144,6 +150,7 @@ TEST_P(LedgerPlay, I1_I2_I3_I4_I5_B9_HoldOnOneToFourNodes) {
     EXPECT_GT(play.count().kills, 0);
     EXPECT_GT(play.count().quiet, 0);
     EXPECT_GT(play.count().gathered, 0);
+    EXPECT_GT(play.count().replays, 0);
   }
 }
 INSTANTIATE_TEST_SUITE_P(Each, LedgerPlay, ::testing::Values(Rules::kStrict, Rules::kOverdraw, Rules::kRewind),

@@ -197,8 +197,8 @@ TEST_P(ChangeFeedTest, ANodeThatIsBehindLoadsBeforeItAnswersWhoeverSawMore) {
 
 TEST_P(ChangeFeedTest, C1_AChangeMayWaitUntilItWasSeenByEveryReadyNode) {
   const auto row = [&](const std::string& id, const std::string& state) {
-    run("INSERT INTO tg_nodes (node_id, state, heartbeat_at, epoch) VALUES ('" + id + "', '" + state +
-        "', " + now() + ", 0)");
+    run("INSERT INTO tg_nodes (node_id, state, heartbeat_at, epoch) VALUES ('" + id + "', '" + state + "', " + now() +
+        ", 0)");
   };
   row("a", "ready");
   row("b", "ready");

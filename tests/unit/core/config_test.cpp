@@ -126,11 +126,11 @@ TEST(Config, REQ_CL_16_ListenAddressesMayBeUnixSockets) {
 }
 
 TEST(Config, NamesOfNewerReleasesCountWhereOursAreNotSet) {
-  EXPECT_EQ(load({{"NODE_NAME", "a"}}).config.text("TOLLGATE_NODE_NAME"), "a");
-  EXPECT_EQ(load({{"NODE_NAME", "a"}, {"TOLLGATE_NODE_NAME", "b"}}).config.text("TOLLGATE_NODE_NAME"), "b");
   EXPECT_EQ(load({{"SHUTDOWN_TIMEOUT_SECONDS", "30"}}).config.duration("TOLLGATE_DRAIN_TIMEOUT"),
             std::chrono::seconds(30));
-  EXPECT_TRUE(load({{"NODE_NAME", "a"}}).report.warnings.empty());
+  auto both = load({{"TRUSTED_PROXIES", "10.0.0.1"}, {"TOLLGATE_TRUSTED_PROXIES", "10.0.0.2"}});
+  EXPECT_EQ(both.config.text("TOLLGATE_TRUSTED_PROXIES"), "10.0.0.2");
+  EXPECT_TRUE(both.report.warnings.empty());
 }
 
 TEST(Config, ADurationMayBeOneOfItsWords) {

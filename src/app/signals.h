@@ -1,0 +1,13 @@
+// The signals that the program lives by. They are blocked in every thread and taken here by one.
+#pragma once
+#include <chrono>
+#include <optional>
+
+namespace tollgate::app {
+
+// Before any thread is started.
+void block_signals();
+// SIGTERM, SIGINT or SIGHUP; nullopt after `limit`.
+std::optional<int> wait_for_signal(std::optional<std::chrono::milliseconds> limit);
+
+}  // namespace tollgate::app
