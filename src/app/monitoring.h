@@ -28,6 +28,7 @@ class Monitoring {
   // `disabled` is told of each channel or key that was switched off, and by what: "request" or "test".
   void connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services,
                std::function<void(core::ChannelId, std::string_view)> disabled);
+  void share_notification_counts(notify::Notifier::SharedCount count) { notifier_.share_counts(std::move(count)); }
   void start();
   void stop();  // after the workers were joined
 

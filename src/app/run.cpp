@@ -30,6 +30,8 @@
 #include "app/node_name.h"
 #include "app/port_holder.h"
 #include "app/privileges.h"
+#include "app/redis_figures.h"
+#include "app/redis_services.h"
 #include "app/secrets.h"
 #include "app/signals.h"
 #include "app/supervisor.h"
@@ -257,6 +259,14 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   const auto joined = join_cluster(config, advertise, pool);
   if (!joined.go_on) return joined.exit_code;
 
+  // Redis, when there is one: what nodes share besides the database. Away is a state.
+  auto redis = start_redis(config);
+  if (!redis) {
+    bool away = redis.error().code == core::Errc::kUnavailable;
+    return fatal(away ? kDependencyAway : kConfiguration, redis.error().message,
+                 away ? "start it, or unset TOLLGATE_REDIS_REQUIRED" : "mend the variable");
+  }
+
   // Money: the journal is opened, what an earlier process left is flushed in the background.
   auto opened = billing::Billing::open(billing::BillingSettings::of(config), pool, databases.logs(), clock);
   if (!opened)
@@ -281,7 +291,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                        .version = reported_version(config),
                        .me = {billing->node().id, billing->node().incarnation},
                        .session_secrets = session_secrets.now(),
-                       .redis = nullptr},
+                       .redis = redis->get()},
                       {.reload = [&] { return load_into(snapshots, pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
@@ -307,8 +317,11 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  core::MemoryRateLimits memory_limits(clock);
-  CountedLimits limits(memory_limits, [] { return CountedLimits::kLocal; });
+  auto shared_limits =
+      make_rate_limits(redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); });
+  CountedLimits limits(*shared_limits, [client = redis->get()] {
+    return client && client->state().connected ? CountedLimits::kRedis : CountedLimits::kLocal;
+  });
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, pool, sql_threads,
                      cpu_threads, limits, clock);
 
@@ -346,7 +359,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   server.on_exchange_end([&http_metrics](const net::Exchange& exchange) { http_metrics.observe(exchange); });
   Components components(clock);
   add_components(components, *billing, main_meter, data_dir);
-  add_cluster_components(components, cluster, config.is_set("REDIS_CONN_STRING"));
+  add_cluster_components(components, cluster, *redis != nullptr);
+  if (*redis) add_redis_component(components, **redis);
   Metrics metrics({.version = reported_version(config),
                    .role = config.text("NODE_TYPE"),
                    .node = node_name(config),
@@ -356,6 +370,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                    .ready = [&] { return !server.draining() && cluster.unready().empty(); }},
                   server, worker_list, relay, *billing, http_metrics, limits, components);
   metrics.add([&cluster](core::MetricsText& text) { write_cluster_metrics(cluster, text); });
+  if (*redis) metrics.add([&redis](core::MetricsText& text) { write_redis_metrics(**redis, text); });
   metrics.add([&](core::MetricsText& text) {
     const sql::Meter::Named meters[] = {{"main", &main_meter}, {"log", &log_meter}};
     sql::Meter::write(std::span(meters).first(databases.log ? 2 : 1), text);
@@ -372,6 +387,10 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
         sum.hit,          sum.total,         sum.window_seconds, sum.prompt_tokens, sum.completion_tokens,
         sum.total_tokens, sum.cached_tokens, sum.last_seen_at};
   };
+  std::optional<SharedState> shared;
+  if (*redis)
+    shared.emplace(**redis, config, crypto_secrets(config, session_secrets.now().front()), clock)
+        .connect(*billing, relay, services, monitoring);
   api::Api api(std::move(services));
 
   Supervisor supervisor;
@@ -408,6 +427,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                     .money = billing->health(),
                     .alive = alive,
                     .cluster = cluster.health(),
+                    .redis = redis_health(redis->get()),
                     .components = components.json()});
   };
   if (config.boolean("TOLLGATE_METRICS")) health.metrics = [&metrics] { return metrics.page(); };
@@ -461,6 +481,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   lost_slices.stop();
   billing->stop(std::chrono::seconds(5));
   cluster.stop();
+  if (*redis) (*redis)->stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
   server.close();
   workers.clear();
