@@ -202,7 +202,8 @@ awaitable<Connection::Next> Connection::exchange() {
   last_used_ = worker_.wheel().now();
   server_.exchanges_.fetch_sub(1, std::memory_order_relaxed);
   if (aborted_) stream_.reset_on_close();
-  bool close = aborted_ || client_gone_ || must_close_ || server_.draining() || !body_done_ || stream_.cancelled();
+  // An answer whose head went out before a drain began has promised to keep the connection: it may be in use again.
+  bool close = aborted_ || client_gone_ || must_close_ || !body_done_ || stream_.cancelled();
   if (close && !aborted_ && !client_gone_) {
     // What the client still sends (an unread body) must not turn the answer into a reset.
     ::shutdown(stream_.socket().native_handle(), SHUT_WR);

@@ -42,8 +42,10 @@ describe("the admin socket", { timeout: 120_000 }, () => {
     const well = healthcheck({ TOLLGATE_DATA_DIR: dir });
     assert.deepEqual([well.status, well.stdout], [0, "true\n"]);
     // Without the socket: over the loopback, at the port.
-    const over = healthcheck({ TOLLGATE_DATA_DIR: tempDir("empty"), TOLLGATE_LISTEN: `127.0.0.1:${gateway.port}` });
+    const empty = tempDir("empty");
+    const over = healthcheck({ TOLLGATE_DATA_DIR: empty, TOLLGATE_LISTEN: `127.0.0.1:${gateway.port}` });
     assert.deepEqual([over.status, over.stdout], [0, "true\n"]);
+    removeDir(empty);
     await gateway.stop();
     assert.ok(!existsSync(socketPath));
     const gone = healthcheck({ TOLLGATE_DATA_DIR: dir, PORT: String(gateway.port) });
