@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "app/command_line.h"
+#include "app/node_name.h"
 #include "cluster/identity.h"
 #include "cluster/redis_signals.h"
 #include "cluster/schema_gate.h"
@@ -41,13 +42,6 @@ bool is_master(const core::Config& config) { return config.text("NODE_TYPE") == 
 bool asked_to_stop() {
   sigset_t pending;
   return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
-}
-
-std::string node_name(const core::Config& config) {
-  for (const char* variable : {"TOLLGATE_NODE_NAME", "HOSTNAME"})
-    if (!config.text(variable).empty()) return config.text(variable);
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "node";
 }
 
 std::string first_address() {

@@ -20,6 +20,7 @@
 #include "billing/flush.h"
 #include "billing/flush_meter.h"
 #include "billing/journal.h"
+#include "billing/ledger_rows.h"
 #include "billing/slice_calls.h"
 #include "billing/slices.h"
 #include "core/clock.h"
@@ -175,7 +176,7 @@ class Ledger {
   sql::Result<void> lock_and_apply(sql::Connection& db, WorkMap& work);
   sql::Result<void> rewind(sql::Connection& db, const Mark& mark);
   std::int64_t share_of(std::int64_t balance) const;
-  sql::Result<void> apply_one(sql::Connection& db, AccountId id, Work& work);
+  AccountChange apply_one(AccountId id, Work& work, const AccountRows& seen) const;
   void confirm(Attempt& attempt);
   void move_to(std::int64_t position, std::int64_t tx);
   void undo(Attempt& attempt);

@@ -151,7 +151,8 @@ sql::Result<void> write_accounts(sql::Connection& db, std::string_view node, con
       for (auto value : values) into.emplace_back(value);
     };
     if (change.id.kind == AccountKind::kWallet) {
-      if (change.balance != 0 || change.requests != 0) put(users, {change.balance, change.used, change.requests});
+      if (change.balance != 0 || change.used != 0 || change.requests != 0)
+        put(users, {change.balance, change.used, change.requests});
     } else if (change.requests != 0) {
       put(used_keys, {change.balance, change.used});
     } else if (change.balance != 0) {

@@ -161,42 +161,24 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
 }
 
 sql::Result<void> Ledger::lock_and_apply(sql::Connection& db, WorkMap& work) {
-  for (auto& [id, entry] : work)
-    if (auto done = apply_one(db, id, entry); !done) return done.error();
-  return {};
+  std::vector<AccountId> accounts;
+  for (const auto& [id, entry] : work) accounts.push_back(id);
+  auto seen = lock_accounts(db, node_, accounts);
+  if (!seen) return seen.error();
+  std::vector<AccountChange> changes;
+  for (auto& [id, entry] : work) changes.push_back(apply_one(id, entry, (*seen)[id]));
+  return write_accounts(db, node_, changes, clock_.unix_millis());
 }
 
-sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& work) {
-  const bool wallet = id.kind == AccountKind::kWallet;
-  const bool sqlite = db.dialect() == sql::Dialect::kSqlite;
-  const char* lock_row = nullptr;
-  if (wallet)
-    lock_row = sqlite ? "SELECT quota FROM users WHERE id = ?" : "SELECT quota FROM users WHERE id = ? FOR UPDATE";
-  else
-    lock_row = sqlite ? "SELECT remain_quota FROM tokens WHERE id = ?"
-                      : "SELECT remain_quota FROM tokens WHERE id = ? FOR UPDATE";
-  auto row = db.query(lock_row, {id.id});
-  if (!row) return row.error();
-  auto slice = db.query("SELECT amount FROM tg_slices WHERE kind = ? AND account_id = ? AND node_id = ?",
-                        {to_string(id.kind), id.id, std::string_view(node_)});
-  if (!slice) return slice.error();
-  std::int64_t others = 0;
-  if (work.asked) {
-    auto sum = db.query(
-        "SELECT COALESCE(SUM(amount), 0) FROM tg_slices WHERE kind = ? AND account_id = ?"
-        " AND node_id <> ?",
-        {to_string(id.kind), id.id, std::string_view(node_)});
-    if (!sum) return sum.error();
-    others = sum->front().integer(0);
-  }
-
-  work.row = !row->empty();
-  const auto balance_before = work.row ? row->front().integer(0) : 0;
-  const auto amount_before = slice->empty() ? 0 : slice->front().integer(0);
+AccountChange Ledger::apply_one(AccountId id, Work& work, const AccountRows& seen) const {
+  const auto others = work.asked ? seen.others : 0;
+  work.row = seen.row;
+  const auto balance_before = seen.balance;
+  const auto amount_before = seen.amount;
   auto balance = balance_before;
   auto amount = amount_before;
   // Flush: off the slice where there is one. What was given up in the meantime comes off the balance.
-  (slice->empty() ? balance : amount) -= work.charge;
+  (seen.slice ? amount : balance) -= work.charge;
   if (work.wanted > 0 && work.row && balance > 0) {
     auto taken = amount_to_take(balance, work.free, work.wanted, share_of(balance), work.amounts);
     // A request beyond all there is may be cut to it: it gets all there is.
@@ -214,38 +196,13 @@ sql::Result<void> Ledger::apply_one(sql::Connection& db, AccountId id, Work& wor
   work.amount_after = amount;
   work.held_by_all = others + amount;
 
-  auto now = clock_.unix_millis();
-  auto run = [&](std::string_view statement, std::initializer_list<sql::Param> params) -> sql::Result<void> {
-    auto done = db.execute(statement, params);
-    if (!done) return done.error();
-    return {};
-  };
-  sql::Result<void> done;
-  const auto change = balance - balance_before;
-  if (work.row && wallet && (change != 0 || work.used != 0 || work.requests != 0))
-    done =
-        run("UPDATE users SET quota = quota + ?, used_quota = used_quota + ?, request_count = request_count + ?"
-            " WHERE id = ?",
-            {change, work.used, work.requests, id.id});
-  else if (work.row && !wallet && work.requests != 0)
-    done =
-        run("UPDATE tokens SET remain_quota = remain_quota + ?, used_quota = used_quota + ?, accessed_time = ?"
-            " WHERE id = ?",
-            {change, work.charge, now / 1000, id.id});
-  else if (work.row && !wallet && change != 0)
-    done = run("UPDATE tokens SET remain_quota = remain_quota + ? WHERE id = ?", {change, id.id});
-  if (!done) return done.error();
-
-  if (slice->empty() && amount == 0) return {};
-  if (slice->empty())
-    return run("INSERT INTO tg_slices(kind, account_id, node_id, amount, updated_at) VALUES(?, ?, ?, ?, ?)",
-               {to_string(id.kind), id.id, std::string_view(node_), amount, now});
-  if (amount == 0)
-    return run("DELETE FROM tg_slices WHERE kind = ? AND account_id = ? AND node_id = ?",
-               {to_string(id.kind), id.id, std::string_view(node_)});
-  if (amount == amount_before) return {};
-  return run("UPDATE tg_slices SET amount = ?, updated_at = ? WHERE kind = ? AND account_id = ? AND node_id = ?",
-             {amount, now, to_string(id.kind), id.id, std::string_view(node_)});
+  // Of an account whose row is gone only the slice is left to clear.
+  AccountChange change{.id = id, .slice_before = seen.slice, .amount_before = amount_before, .amount = amount};
+  if (!work.row) return change;
+  change.balance = balance - balance_before;
+  change.used = id.kind == AccountKind::kWallet ? work.used : work.charge;
+  change.requests = work.requests;
+  return change;
 }
 
 std::int64_t Ledger::share_of(std::int64_t balance) const {

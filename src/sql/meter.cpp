@@ -55,6 +55,7 @@ class MeteredConnection final : public Connection {
   void rollback() override { inner_->rollback(); }
   bool in_transaction() const override { return inner_->in_transaction(); }
   bool renew() override { return inner_->renew(); }
+  void limit_statements(std::chrono::milliseconds limit) override { inner_->limit_statements(limit); }
 
  private:
   Pool::Lease inner_;

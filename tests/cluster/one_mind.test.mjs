@@ -5,7 +5,7 @@ import { cpSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { Account, adminToken, eventually, rootName, rootPassword, startGateway } from "../e2e/lib/gateway.mjs";
-import { Program, removeDir, tempDir, tollgateProgram } from "../e2e/lib/process.mjs";
+import { Program, freePort, removeDir, tempDir, tollgateProgram } from "../e2e/lib/process.mjs";
 import { Cluster } from "./lib/cluster.mjs";
 
 const operator = { Authorization: `Bearer ${adminToken}` };
@@ -43,7 +43,7 @@ async function failing(env) {
   const dir = tempDir("failing");
   const program = new Program(tollgateProgram(), [], {
     cwd: dir,
-    env: { TOLLGATE_DATA_DIR: dir, TOLLGATE_LOG_DIR: "-", PORT: "0", TOLLGATE_WORKERS: "1", ...env },
+    env: { TOLLGATE_DATA_DIR: dir, TOLLGATE_LOG_DIR: "-", PORT: String(await freePort()), TOLLGATE_WORKERS: "1", ...env },
   });
   try {
     return { code: await program.exit, output: program.output };
@@ -69,7 +69,7 @@ describe("three nodes, one mind", { timeout: 300_000 }, () => {
   let cluster, admin;
   before(async () => {
     // Polling every ten minutes: what is seen sooner came by a signal.
-    cluster = await Cluster.start({ slaves: 2, env: { SYNC_FREQUENCY: "600" } });
+    cluster = await Cluster.start({ slaves: 2, redis: !process.env.NO_REDIS, env: { SYNC_FREQUENCY: "600" } });
     admin = cluster.admin;
   });
   after(() => cluster?.stop());
@@ -266,7 +266,7 @@ describe("nodes that come and go", { timeout: 300_000 }, () => {
   });
 
   it("REQ-CL-06 a slave works with a database user that may change no table", async () => {
-    const cluster = await Cluster.start({ slaves: 0 });
+    const cluster = await Cluster.start({ slaves: 0, redis: !process.env.NO_REDIS });
     try {
       const { name } = cluster.database;
       await cluster.server.sql("CREATE USER 'slave'@'%' IDENTIFIED BY 'password-of-the-slave-cnry'");
@@ -283,7 +283,7 @@ describe("nodes that come and go", { timeout: 300_000 }, () => {
   });
 
   it("chaos 2 4 a lease moves from a holder that is frozen, and from one that is killed", async () => {
-    const cluster = await Cluster.start({ slaves: 0 });
+    const cluster = await Cluster.start({ slaves: 0, redis: !process.env.NO_REDIS });
     try {
       const second = await cluster.add(); // another master
       await eventually(async () => (await leaseOf(second, "registry")).holder_name === "master", "the first holds it", 10_000);

@@ -59,7 +59,7 @@ function load(ask) {
 /** Every answered request has one log row, one charge, one count. `log` is where the table logs is. */
 async function exact({ admin }, main, answered, log = main) {
   await eventually(async () => {
-    const [[rows]] = await log.sql("SELECT COUNT(*) FROM logs WHERE type = 2");
+    const [[rows]] = await log.sql("SELECT COUNT(*) FROM logs WHERE type = 2").catch(() => [[0]]); // not made yet
     return Number(rows) >= answered;
   }, "a log row for each answer", 60_000);
   await eventually(async () => {

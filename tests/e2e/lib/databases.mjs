@@ -70,6 +70,9 @@ class Server {
       name,
       dsn: this.dsn(name),
       sql: (text) => this.sql(text, name),
+      /** An identifier that is a reserved word somewhere. */
+      quoted: (word) => (this.kind === "mysql" ? `\`${word}\`` : `"${word}"`),
+      client: () => this.client(name),
       drop: () => this.sql(this.kind === "mysql" ? `DROP DATABASE \`${name}\`` : `DROP DATABASE "${name}" WITH (FORCE)`),
     };
   }
@@ -90,6 +93,15 @@ class Server {
             "-h", this.host, "-p", String(this.port), "-U", "root", "-d", database, "-c", text],
           { env: { PATH: process.env.PATH, PGPASSWORD: this.password, PGCONNECT_TIMEOUT: "5" }, maxBuffer: 1 << 28 });
     return stdout.split("\n").filter(Boolean).map((line) => line.split("\t"));
+  }
+
+  /** The command line of the server's own client, reading statements from its input. */
+  client(database) {
+    return this.kind === "mysql"
+      ? { command: ["mariadb", "-h", this.host, "-P", String(this.port), "-u", "root", "-N", "-B", "-n", database],
+          env: { MYSQL_PWD: this.password } }
+      : { command: ["psql", "-X", "-q", "-A", "-t", "-h", this.host, "-p", String(this.port), "-U", "root", "-d", database],
+          env: { PGPASSWORD: this.password } };
   }
 
   /** Stops every process of the server where it is, as a frozen machine would. */
@@ -242,6 +254,23 @@ export async function databaseOf(dir) {
   const database = await server.database();
   writeFileSync(note, database.name);
   return database;
+}
+
+/**
+ * Another writer that keeps the ledger of the gateway in `dir` waiting: the whole file of SQLite, the rows of users on
+ * a server. Resolves, once it does, with the function that ends it.
+ */
+export async function holdWrites(dir) {
+  const database = await databaseOf(dir);
+  const { command, env } = database?.client() ?? { command: ["sqlite3", join(dir, "tollgate.db")] };
+  const writer = spawn(command[0], command.slice(1), { env: { PATH: process.env.PATH, ...env } });
+  writer.stdin.write(`${database ? "BEGIN; SELECT id FROM users ORDER BY id FOR UPDATE" : "BEGIN IMMEDIATE"};\nSELECT 'held';\n`);
+  await new Promise((done) =>
+    writer.stdout.on("data", (text) => {
+      if (String(text).includes("held")) done();
+    }),
+  );
+  return () => writer.stdin.end("ROLLBACK;\n");
 }
 
 async function serve() {

@@ -1,9 +1,8 @@
 // What a request costs by the way it ends: one test a cell of the table in docs/billing.md. The upstream's end is set by
 // the stand-in's directives, the client's by a socket of our own; every charge is computed apart from the gateway.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { holdWrites } from "../lib/databases.mjs";
 import { Account, eventually, rootName, rootPassword, startGateway, startMock } from "../lib/gateway.mjs";
 import { removeDir, tempDir } from "../lib/process.mjs";
 import { mockText, prompt, quota, weigh } from "../lib/price.mjs";
@@ -159,13 +158,11 @@ describe("endings", { timeout: 240_000 }, () => {
       // A key with a limit has no slice yet; another writer holds the database, so that it is not given one.
       const cell = await bench.cell("drain", "usage=100:50", { token: { unlimited_quota: false, remain_quota: 1_000_000 } });
       await mock.clear();
-      const writer = spawn("sqlite3", [join(dirs[0], "tollgate.db")]);
-      writer.stdin.write("BEGIN IMMEDIATE;\nSELECT 'held';\n");
-      await new Promise((done) => writer.stdout.once("data", done));
+      const release = await holdWrites(dirs[0]);
       const client = bench.open(cell);
       await eventually(async () => (await bench.health()).requests === 2, "the request is there");
       await client.cut();
-      writer.stdin.end("ROLLBACK;\n");
+      release();
       await bench.charged(cell, { prompt: 0, completion: 0, settled_by: "nothing", end: "client_gone" });
       assert.deepEqual(await mock.requests(), []);
     });

@@ -20,8 +20,10 @@ describe("README", { timeout: 60_000 }, () => {
     mock = await startMock();
     gateway = await startGateway({ env: { SYNC_FREQUENCY: "1" } });
     // A test machine may be as busy as it likes.
-    const row = "INSERT INTO options (key, value) VALUES ('performance_setting.monitor_enabled', 'false')";
-    await run("sqlite3", [join(gateway.dir, "tollgate.db"), row]);
+    const key = gateway.database?.quoted("key") ?? "key";
+    const row = `INSERT INTO options (${key}, value) VALUES ('performance_setting.monitor_enabled', 'false')`;
+    if (gateway.database) await gateway.database.sql(row);
+    else await run("sqlite3", [join(gateway.dir, "tollgate.db"), row]);
   });
   after(async () => {
     await gateway?.stop();

@@ -108,7 +108,7 @@ TEST_P(AnyDatabase, CountsMatchedRowsWhetherOrNotTheyChange) {
   EXPECT_EQ(must(db_->execute("DELETE FROM t WHERE name = ?", {Param(std::string_view("a"))})).affected, 1);
 }
 
-TEST_P(AnyDatabase, S2_NamesTheKeyOfADuplicateAndNotTheValue) {
+TEST_P(AnyDatabase, X1_NamesTheKeyOfADuplicateAndNotTheValue) {
   must(db_->execute("INSERT INTO t (name) VALUES (?)", {Param(std::string_view("sk-secret"))}));
   auto again = db_->execute("INSERT INTO t (name) VALUES (?)", {Param(std::string_view("sk-secret"))});
   ASSERT_FALSE(again);
@@ -117,7 +117,7 @@ TEST_P(AnyDatabase, S2_NamesTheKeyOfADuplicateAndNotTheValue) {
   EXPECT_EQ(again.error().message.find("secret"), std::string::npos) << again.error().message;
 }
 
-TEST_P(AnyDatabase, S2_WrongStatementsShowNoValue) {
+TEST_P(AnyDatabase, X1_WrongStatementsShowNoValue) {
   for (const char* statement :
        {"INSERT INTO missing (name) VALUES (?)", "INSERT INTO t (nothing) VALUES (?)", "SELECT FROM WHERE ? ORDER"}) {
     auto done = db_->execute(statement, {Param(std::string_view("sk-secret"))});
@@ -141,7 +141,7 @@ TEST_P(AnyDatabase, TransactionsHappenWholeOrNotAtAll) {
 
 TEST_P(AnyDatabase, TakesOneStatementAtATime) { EXPECT_FALSE(db_->execute("DELETE FROM t; DELETE FROM t", {})); }
 
-TEST_P(AnyServer, S2_ValuesThatDoNotFitAreNotShown) {
+TEST_P(AnyServer, X1_ValuesThatDoNotFitAreNotShown) {
   auto pool = this->pool();
   auto db = *pool->lease();
   ASSERT_TRUE(db->execute("CREATE TABLE n (number bigint, short varchar(3))", {}));
