@@ -58,7 +58,7 @@ class Web {
   net::awaitable<void> handle_api(net::Exchange& exchange);
   net::awaitable<void> handle_other(net::Exchange& exchange);
   std::optional<std::string> elsewhere(net::Exchange& exchange);  // the address of FRONTEND_BASE_URL for this page
-  bool is_operator(const net::Exchange& exchange) const;  // has the admin token
+  bool is_operator(const net::Exchange& exchange) const;          // has the admin token
   net::awaitable<void> answer_metrics(net::Exchange& exchange);
 
   relay::Relay& relay_;

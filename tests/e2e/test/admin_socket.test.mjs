@@ -35,6 +35,7 @@ describe("the admin socket", { timeout: 120_000 }, () => {
     assert.equal((await ask({ socketPath }, "/livez")).body, "ok");
     assert.equal((await ask({ socketPath }, "/readyz")).body, "ok");
     assert.equal(JSON.parse((await ask({ socketPath }, "/-/health")).body).draining, false);
+    assert.match((await ask({ socketPath }, "/metrics")).body, /^# HELP /);
     assert.equal((await ask({ socketPath }, "/api/status")).status, 404);
     assert.equal((await ask({ host: "127.0.0.1", port: second }, "/-/health")).status, 200);
     assert.equal((await ask({ host: "127.0.0.1", port: gateway.port }, "/-/health")).status, 404);

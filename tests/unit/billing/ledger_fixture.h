@@ -91,8 +91,8 @@ class FaultyPool final : public sql::Pool {
 
 class Database {
  public:
-  Database() {
-    pool_ = tollgate::test::fresh_database(tollgate::test::chosen_database(), 4, directory_.path());
+  explicit Database(sql::Dialect dialect = tollgate::test::chosen_database()) {
+    pool_ = tollgate::test::fresh_database(dialect, 4, directory_.path());
     auto lease = pool_->lease();
     if (auto made = model::migrate(**lease); !made) throw std::runtime_error(made.error().message);
     if (pool_->dialect() == sql::Dialect::kSqlite) run("PRAGMA synchronous=OFF", {});

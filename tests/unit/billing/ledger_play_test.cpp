@@ -10,7 +10,7 @@ namespace {
 
 class LedgerWorld final : public World {
  public:
-  LedgerWorld(int nodes, Rules rules) : rules_(rules) {
+  LedgerWorld(int nodes, Rules rules, sql::Dialect dialect) : rules_(rules), db_(dialect) {
     const auto opening = Play::opening();
     db_.add_user(1, opening.at(Play::kRich));
     db_.add_user(2, opening.at(Play::kPoor));
@@ -137,11 +137,15 @@ class LedgerWorld final : public World {
   std::uint64_t last_hold_ = 0;
 };
 
+std::string name(Rules rules) {
+  return rules == Rules::kStrict ? "Strict" : rules == Rules::kOverdraw ? "Overdraw" : "Rewind";
+}
+
 class LedgerPlay : public ::testing::TestWithParam<Rules> {};
 
 TEST_P(LedgerPlay, I1_I2_I3_I4_I5_B9_HoldOnOneToFourNodes) {
   for (int nodes = 1; nodes <= 4; ++nodes) {
-    LedgerWorld world(nodes, GetParam());
+    LedgerWorld world(nodes, GetParam(), sql::Dialect::kSqlite);
     Play play(world, nodes, GetParam(), static_cast<std::uint64_t>(nodes));
     auto broken = play.run(3000);
     ASSERT_FALSE(broken) << *broken << ", " << nodes << " nodes";
@@ -154,10 +158,28 @@ TEST_P(LedgerPlay, I1_I2_I3_I4_I5_B9_HoldOnOneToFourNodes) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Each, LedgerPlay, ::testing::Values(Rules::kStrict, Rules::kOverdraw, Rules::kRewind),
-                         [](const auto& info) -> std::string {
-                           return info.param == Rules::kStrict     ? "Strict"
-                                  : info.param == Rules::kOverdraw ? "Overdraw"
-                                                                   : "Rewind";
+                         [](const auto& info) { return name(info.param); });
+
+// Three nodes over a server. TOLLGATE_PLAY_STEPS plays longer.
+class LedgerPlayOnServers : public ::testing::TestWithParam<std::tuple<Rules, sql::Dialect>> {};
+
+TEST_P(LedgerPlayOnServers, I1_I2_I3_I4_I5_B9_HoldOnThreeNodes) {
+  const auto [rules, dialect] = GetParam();
+  const char* more = std::getenv("TOLLGATE_PLAY_STEPS");
+  LedgerWorld world(3, rules, dialect);
+  Play play(world, 3, rules, 11);
+  auto broken = play.run(more ? std::atoi(more) : 800);
+  ASSERT_FALSE(broken) << *broken;
+  EXPECT_GT(play.count().admitted, 50);
+  EXPECT_GT(play.count().settled, 50);
+  EXPECT_GT(play.count().kills, 0);
+}
+INSTANTIATE_TEST_SUITE_P(Each, LedgerPlayOnServers,
+                         ::testing::Combine(::testing::Values(Rules::kStrict, Rules::kOverdraw, Rules::kRewind),
+                                            ::testing::Values(sql::Dialect::kMysql, sql::Dialect::kPostgres)),
+                         [](const auto& info) {
+                           return name(std::get<0>(info.param)) +
+                                  (std::get<1>(info.param) == sql::Dialect::kMysql ? "OnMysql" : "OnPostgres");
                          });
 
 }  // namespace

@@ -266,6 +266,38 @@ TEST_F(Loopback, D3_StopAcceptingResetsNobody) {
   EXPECT_FALSE(RawClient(taken).connected());
 }
 
+TEST_F(Loopback, D3_ADrainedServerTakesItsAddressAgain) {
+  start(echo, 2);
+  const auto taken = port();
+  for (int round = 0; round < 3; ++round) {
+    server_->stop_accepting();
+    EXPECT_TRUE(server_->draining());
+    EXPECT_FALSE(RawClient(taken).connected());
+    auto resumed = server_->resume();
+    ASSERT_TRUE(resumed) << resumed.error().message;
+    EXPECT_FALSE(server_->draining());
+    RawClient client(taken);
+    client.send(post("x!"));
+    EXPECT_TRUE(client.read_until("x!").starts_with("HTTP/1.1 200"));
+  }
+}
+
+TEST_F(Loopback, D3_IdleConnectionsOfBalancersAreGivenMoreTimeThanClients) {
+  start(echo);
+  RawClient client(port()), balancer(port());
+  client.send(post("x!"));
+  client.read_until("x!");
+  balancer.send("POST / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Length: 2\r\n\r\nx!");
+  balancer.read_until("x!");
+  server_->begin_drain();
+  server_->close_idle(0ms, 65s);
+  EXPECT_EQ(client.read_all(), "");
+  balancer.send(post("y!"));
+  auto last = balancer.read_until("y!");
+  EXPECT_NE(last.find("Connection: close"), std::string::npos) << last;
+  EXPECT_EQ(balancer.read_all(), "");
+}
+
 TEST_F(Loopback, ReadsABodyPieceByPieceInEachFraming) {
   start([](Exchange& exchange) -> awaitable<void> {
     std::string body;
