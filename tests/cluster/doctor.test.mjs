@@ -70,7 +70,7 @@ describe("doctor", { timeout: 600_000 }, () => {
     const passed = new Set(report.checks.filter(({ result }) => result === "PASS").map(({ id }) => id));
     for (const id of ["C-03", "C-04", "C-06", "D-01", "D-04", "D-06", "D-09", "R-02", "R-05", "R-06", "R-PUBSUB", "S-02", "S-03"])
       assert.ok(passed.has(id), `${id}: ${shown(report.checks.filter((check) => check.id === id))}`);
-    for (const id of ["S-05", "P-01", "P-06", "P-07", "N-01", "J-02", "D-DATA"])
+    for (const id of ["S-05", "P-01", "P-06", "P-07", "N-01", "J-02"])
       assert.ok(passed.has(id), `${id}: ${shown(report.checks.filter((check) => check.id === id))}`);
   });
 
