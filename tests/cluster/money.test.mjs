@@ -58,7 +58,7 @@ describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, 
     const { cluster } = books;
     // What a request sets aside is its prompt and its output limit at the price of prompts: here that is what it costs.
     const cost = quota({ prompt: 4000, completion: 10 }, ratios[model]);
-    const { key } = await cluster.admin.token({ name: "twenty", unlimited_quota: false, remain_quota: 20 * cost + cost / 2 });
+    const { key } = await cluster.admin.token({ name: "twenty", unlimited_quota: false, remain_quota: 20 * cost + Math.floor(cost / 2) });
     const statuses = await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
         ask(cluster.nodes[i % 3].url, key, { prompt: 4000, completion: 10, maxTokens: 4000 })),
