@@ -11,7 +11,7 @@ import { quota, ratios } from "../e2e/lib/price.mjs";
 import { random } from "../chaos/load.mjs";
 import { Books } from "./lib/books.mjs";
 
-const sql = process.env.TOLLGATE_TEST_SQL ?? "mysql";
+const sql = process.env.TOLLGATE_CLUSTER_SQL ?? "mysql";
 const kills = Number(process.env.CHAOS_KILLS ?? 10);
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
 const model = "gpt-4o-mini";
