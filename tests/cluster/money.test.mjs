@@ -11,7 +11,7 @@ import { quota, ratios } from "../e2e/lib/price.mjs";
 import { random } from "../chaos/load.mjs";
 import { Books } from "./lib/books.mjs";
 
-const sql = process.env.TOLLGATE_TEST_SQL ?? "mysql";
+const sql = process.env.TOLLGATE_CLUSTER_SQL ?? "mysql";
 const kills = Number(process.env.CHAOS_KILLS ?? 10);
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
 const model = "gpt-4o-mini";
@@ -47,7 +47,7 @@ const ask = async (url, key, { prompt, completion, maxTokens }) => {
 describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, () => {
   let books;
   before(async () => {
-    books = await Books.open({ sql, env: { BATCH_UPDATE_ENABLED: "true", BATCH_UPDATE_INTERVAL: "1" } });
+    books = await Books.open({ sql, env: { BATCH_UPDATE_ENABLED: "true", BATCH_UPDATE_INTERVAL: "1", SYNC_FREQUENCY: "2" } });
     const { nodes } = books.cluster;
     const three = async (node) => (await node.health()).cluster.ready_nodes === 3;
     for (const node of nodes) await eventually(() => three(node), "it knows of three nodes", 30_000);
@@ -56,12 +56,12 @@ describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, 
 
   it("B10 REQ-CL-29 200 clients on three nodes against a balance for 20: 20 pass", async () => {
     const { cluster } = books;
-    // What one request sets aside, as a refusal names it: a key with too little is told.
-    const cost = quota({ prompt: 0, completion: 4000 }, ratios[model]);
-    const { key } = await cluster.admin.token({ name: "twenty", unlimited_quota: false, remain_quota: 20 * cost + cost / 2 });
+    // What a request sets aside is its prompt and its output limit at the price of prompts: here that is what it costs.
+    const cost = quota({ prompt: 4000, completion: 10 }, ratios[model]);
+    const { key } = await cluster.admin.token({ name: "twenty", unlimited_quota: false, remain_quota: 20 * cost + Math.floor(cost / 2) });
     const statuses = await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
-        ask(cluster.nodes[i % 3].url, key, { prompt: 1, completion: 4000, maxTokens: 4000 })),
+        ask(cluster.nodes[i % 3].url, key, { prompt: 4000, completion: 10, maxTokens: 4000 })),
     );
     const passed = statuses.filter((status) => status === 200).length;
     assert.ok(statuses.every((status) => status === 200 || status === 403), statuses.join(" "));
@@ -71,7 +71,7 @@ describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, 
 
   it("B11 what idle nodes hold of a key serves a request for nearly all of it on another", async () => {
     const { cluster } = books;
-    const cost = quota({ prompt: 0, completion: 4000 }, ratios[model]);
+    const cost = quota({ prompt: 4000, completion: 10 }, ratios[model]);
     const { key } = await cluster.admin.token({ name: "spread", unlimited_quota: false, remain_quota: 3 * cost });
     for (const node of cluster.nodes) assert.equal(await ask(node.url, key, { prompt: 1, completion: 1, maxTokens: 10 }), 200);
     const status = await ask(cluster.nodes[1].url, key, { prompt: 1, completion: 10, maxTokens: 11_000 });

@@ -1,10 +1,20 @@
 // The books of a cluster: what clients saw, what the rows say, and what left the balances.
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../../e2e/lib/gateway.mjs";
 import { Load, model, settled, stopLoads } from "../../chaos/load.mjs";
 import { Cluster } from "./cluster.mjs";
 
 export const keyLimit = 50_000_000;
+
+const answers = async (node, key) => {
+  const response = await fetch(`${node.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model, max_tokens: 5, messages: [{ role: "user", content: "[[mock usage=2:3]] hello" }] }),
+  });
+  await response.text();
+  return response.ok;
+};
 
 /** A cluster with two keys, one of them limited, and the balance that all of it comes off. */
 export class Books {
@@ -17,6 +27,8 @@ export class Books {
     self.keys = [self.cluster.key, limited.key];
     self.initial = await admin.balance();
     self.dead = new Set();
+    // Every node knows of the channel.
+    for (const node of self.cluster.nodes) await eventually(() => answers(node, self.keys[0]), `${node.name} answers`, 60_000);
     return self;
   }
 
@@ -70,5 +82,3 @@ export class Books {
     await this.cluster?.stop();
   }
 }
-
-export { model, sleep };
