@@ -8,6 +8,7 @@
 #include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/model_limit.h"
+#include "relay/relay_metrics.h"
 #include "relay/settle.h"
 
 namespace tollgate::relay {
@@ -156,6 +157,7 @@ void RealtimeBill::note_for_recovery() {
 net::awaitable<void> RealtimeBill::settle_last(const EndOfRequest& end) {
   record_model_success(request_);
   auto record = record_of(end);
+  request_.local.metrics->settled(request_, end, meter_.total(), record.log.quota);
   co_await charge(request_, std::move(record));
 }
 

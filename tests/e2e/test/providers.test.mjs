@@ -393,7 +393,7 @@ describe("providers", { timeout: 120_000 }, () => {
       "Retry-After": "3",
       "X-Anything": "1",
     };
-    const own = ["cache-control", "connection", "content-length", "content-type", "date", "keep-alive", "retry-after", "transfer-encoding", "vary", "x-accel-buffering", "x-new-api-version", "x-oneapi-request-id"];
+    const own = ["cache-control", "connection", "content-length", "content-type", "date", "keep-alive", "retry-after", "transfer-encoding", "vary", "x-accel-buffering", "x-new-api-version", "x-oneapi-request-id", "x-tollgate-node"];
     const foreign = (answer) => Object.keys(answer.headers).filter((name) => !own.includes(name) && !name.startsWith("access-control-")).sort();
 
     it("by default none but Retry-After of a refusal", async () => {

@@ -8,7 +8,7 @@
 
 #include "cluster/fingerprint.h"
 #include "cluster/registry.h"
-#include "unit/cluster/database_file.h"
+#include "unit/cluster/shared_database.h"
 
 namespace tollgate::doctor {
 namespace {
