@@ -40,6 +40,8 @@ class RealtimeMeter {
   // Everything: responses as reported (or counted, where a response reports nothing), and what was counted since the
   // last one. Text includes pictures.
   billing::Usage total() const;
+  // Of that, the responses.
+  const billing::Usage& responded() const { return sum_; }
   // What was counted since the last response has tokens.
   bool pending() const;
   std::int64_t responses() const { return responses_; }

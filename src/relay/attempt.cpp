@@ -15,6 +15,7 @@
 #include "relay/client_side.h"
 #include "relay/estimate.h"
 #include "relay/media_charge.h"
+#include "relay/reserve.h"
 #include "relay/routes.h"
 #include "relay/secrets.h"
 #include "relay/settle.h"
@@ -223,6 +224,16 @@ net::awaitable<std::optional<RelayError>> relay_plain(Request& request, net::Ups
   co_return std::nullopt;
 }
 
+// The operator's rules may let the answer be longer than the client asked for: that is set aside too.
+net::awaitable<std::optional<RelayError>> cover_override(Request& request, const std::string& overridden) {
+  std::string text = overridden;
+  text.append(64, '\0');
+  auto read = dialect::read_openai_request(request.route, std::string_view(text).substr(0, overridden.size()));
+  if (!read || output_limit(*read) <= output_limit(request.openai)) co_return std::nullopt;
+  auto refused = co_await reserve_more(request, output_limit(*read));
+  co_return refused;
+}
+
 }  // namespace
 
 RelayError stopped_error() {
@@ -279,6 +290,7 @@ net::awaitable<std::optional<RelayError>> attempt(Request& request) {
                                     .request_path = exchange.head().target},
                                    editor, overridden))
       co_return wrong;
+    if (auto refused = co_await cover_override(request, overridden)) co_return refused;
   }
   UpstreamRequestHead head;
   if (auto wrong = head.build({.channel = channel,

@@ -7,12 +7,10 @@
 #include "core/log.h"
 #include "core/mask.h"
 #include "core/request_id.h"
-#include "net/suspend.h"
 #include "net/worker.h"
 #include "relay/attempt.h"
 #include "relay/channel_health.h"
 #include "relay/client_side.h"
-#include "relay/estimate.h"
 #include "relay/gate.h"
 #include "relay/key_routes.h"
 #include "relay/media.h"
@@ -23,6 +21,7 @@
 #include "relay/realtime_session.h"
 #include "relay/relay.h"
 #include "relay/relay_metrics.h"
+#include "relay/reserve.h"
 #include "relay/routes.h"
 #include "relay/routing.h"
 #include "relay/sensitive_words.h"
@@ -35,75 +34,6 @@ namespace {
 
 using dialect::gateway_error;
 using dialect::RelayError;
-
-// An amount as refusals write it, by the display type of the options.
-std::string amount_text(const Snapshot& snapshot, core::Quota quota) {
-  const auto& options = snapshot.relay;
-  auto dollars = static_cast<double>(quota.units) / snapshot.prices->quota_per_unit();
-  if (options.quota_display == "TOKENS") return std::to_string(quota.units);
-  if (options.quota_display == "CNY") return fmt::format("¥{:.6f}", dollars * options.usd_exchange_rate);
-  if (options.quota_display == "CUSTOM")
-    return fmt::format("{}{:.6f}", options.currency_symbol, dollars * options.currency_rate);
-  return fmt::format("＄{:.6f}", dollars);
-}
-
-RelayError refused_for_money(const Request& request, const billing::AcquireResult& result, core::Quota needed) {
-  const auto& snapshot = *request.snapshot;
-  RelayError error;
-  if (result.outcome == billing::AcquireOutcome::kUnavailable) {
-    error = gateway_error(503, "billing_unavailable", "the balance cannot be checked: the database is away");
-    error.retry_after = "5";
-  } else if (result.account == billing::AccountKind::kToken) {
-    error = gateway_error(403, "pre_consume_token_quota_failed",
-                          "token quota is not enough, token remain quota: " + amount_text(snapshot, result.balance) +
-                              ", need quota: " + amount_text(snapshot, needed));
-  } else if (result.balance.units <= 0) {
-    error = gateway_error(403, "insufficient_user_quota",
-                          "用户额度不足, 剩余额度: " + amount_text(snapshot, result.balance));
-  } else {
-    error = gateway_error(403, "insufficient_user_quota",
-                          "预扣费额度失败, 用户剩余额度: " + amount_text(snapshot, result.balance) +
-                              ", 需要预扣费额度: " + amount_text(snapshot, needed));
-  }
-  error.no_retry = true;
-  return error;
-}
-
-// Sets aside what the request may cost. While the slice has room the bound by size is enough and nothing is counted.
-net::awaitable<std::optional<RelayError>> reserve(Request& request) {
-  auto& billing = request.relay.billing;
-  const auto& identity = *request.identity;
-  if (request.price.free) {
-    request.reservation.emplace();
-    co_return std::nullopt;
-  }
-  if (!billing.can_charge()) {
-    auto error = gateway_error(503, "billing_unavailable", "charges cannot be kept: disk and database take nothing");
-    error.retry_after = "5";
-    error.no_retry = true;
-    co_return error;
-  }
-  const auto output = request.openai.max_output_tokens * request.openai.choices;
-  auto bound = billing::reservation(request.price, prompt_bound(request), output);
-  request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, bound);
-  if (request.reservation) co_return std::nullopt;
-
-  auto estimate = co_await estimate_prompt(request);
-  auto needed = billing::reservation(request.price, estimate, output);
-  request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, needed);
-  if (request.reservation) co_return std::nullopt;
-
-  request.waited = true;
-  using Answer = std::shared_ptr<billing::AcquireResult>;
-  auto acquired = co_await net::suspend<Answer>([&](auto done) {
-    billing.acquire(identity.wallet, identity.key_limit, needed, [done](billing::AcquireResult result) {
-      done(std::make_shared<billing::AcquireResult>(std::move(result)));
-    });
-  });
-  if (acquired->outcome != billing::AcquireOutcome::kReserved) co_return refused_for_money(request, *acquired, needed);
-  request.reservation = std::move(acquired->reservation);
-  co_return std::nullopt;
-}
 
 bool comes_as_form(const Request& request) {
   auto taken = takes(request.route);
@@ -211,10 +141,8 @@ net::awaitable<std::optional<RelayError>> move_on(Request& request) {
   const auto group = request.group;
   if (auto none = choose_next_channel(request)) co_return none;
   if (request.group == group) co_return std::nullopt;
-  const bool was_free = request.price.free;
   if (auto none = find_price(request)) co_return none;
-  if (!was_free || request.price.free) co_return std::nullopt;
-  auto refused = co_await reserve(request);
+  auto refused = co_await reserve_more(request, output_limit(request.openai));
   co_return refused;
 }
 

@@ -40,10 +40,11 @@ bool same_cost(const billing::Price& a, const billing::Price& b) {
 
 }  // namespace
 
-core::Quota RealtimeBill::owed() const {
-  auto since = billing::charge_amount(input_of(request_, without(meter_.total(), used_before_)), request_.price);
-  return core::Quota{owed_before_.units + since.units};
+core::Quota RealtimeBill::cost_of(const billing::Usage& all) const {
+  return owed_before_ + billing::charge_amount(input_of(request_, without(all, used_before_)), request_.price);
 }
+
+core::Quota RealtimeBill::owed() const { return cost_of(meter_.total()); }
 
 billing::SettleRecord RealtimeBill::record_of(const EndOfRequest& end) const {
   const auto usage = meter_.total();
@@ -111,8 +112,8 @@ void RealtimeBill::look_up_price() {
                                           .accept_unset_ratio = request_.identity->accept_unset_ratio,
                                           .by_tokens = true});
   if (!price || same_cost(*price, request_.price)) return;
-  owed_before_ = owed();
-  used_before_ = meter_.total();
+  owed_before_ = cost_of(meter_.responded());
+  used_before_ = meter_.responded();
   request_.price = *price;
 }
 

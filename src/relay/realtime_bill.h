@@ -16,7 +16,7 @@ class RealtimeBill {
 
   // Charges what is not charged yet and waits until it is in the journal. What is charged meanwhile is charged apart.
   net::awaitable<void> settle_part();
-  // Behind a part: later tokens cost what the price is now.
+  // Before a response is added to the meter: it, and what follows, costs what the price is now.
   void look_up_price();
 
   enum class Room { kEnough, kNone, kUnknown };  // kUnknown: the database is away
@@ -29,13 +29,14 @@ class RealtimeBill {
   net::awaitable<void> settle_last(const EndOfRequest& end);
 
  private:
+  core::Quota cost_of(const billing::Usage& all) const;
   core::Quota owed() const;
   billing::SettleRecord record_of(const EndOfRequest& end) const;
 
   Request& request_;
   const dialect::RealtimeMeter& meter_;
   core::Quota charged_;
-  // When the price changed last: what had been used, and what it had cost.
+  // When the price changed last: what the responses had used, and what it had cost.
   billing::Usage used_before_;
   core::Quota owed_before_;
   std::uint64_t price_version_ = 0;

@@ -228,13 +228,13 @@ net::awaitable<void> Session::pass_down(WebSocketMessage message) {
   auto room = RealtimeBill::Room::kEnough;
   if (message.text) {
     auto event = co_await read_event(message.data, false);
+    if (event.kind == Kind::kResponseDone) bill_.look_up_price();
     meter_.add(event);
     if (event.kind == Kind::kError) message.data = secrets_of(request_).hide(message.data);
     if (event.kind == Kind::kResponseDone) {
       // Who has seen that a response is done has paid for it, whatever happens to this process.
       settled_ = now();
       co_await bill_.settle_part();
-      bill_.look_up_price();
       if (!ending_) room = co_await bill_.make_room();
     }
   }

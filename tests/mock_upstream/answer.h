@@ -40,6 +40,14 @@ struct Answer {
 // `recordings` is the folder the key `recording` looks in.
 Answer make_answer(const Scenario& scenario, const Asked& asked, const std::string& recordings);
 
+// A realtime session: the head of the answer that opens it, and what follows it at once.
+inline constexpr std::string_view kRealtimeHead = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n";
+Answer realtime_opening(std::string_view key, bool protocol);
+// What one frame of the client is answered with; may be nothing.
+Answer realtime_answer(const Scenario& scenario, unsigned opcode, std::string_view payload);
+// Takes one frame of a client off the front of `in`. Returns the bytes used, 0 when more are needed.
+size_t take_frame(std::string_view in, unsigned& opcode, std::string& payload);
+
 // An error answer with OpenAI's error object.
 Answer make_error(int status, std::string_view message);
 

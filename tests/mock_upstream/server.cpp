@@ -113,6 +113,7 @@ struct Server::Connection {
   bool writable_wanted = false;
   bool control = false;
   bool close_after = false;
+  std::unique_ptr<Scenario> realtime;  // a WebSocket: frames come instead of requests
 };
 
 struct Server::Head {
@@ -232,8 +233,23 @@ void Server::take_requests(Connection& c) {
   }
 }
 
+// The same for the next frame of a realtime session.
+bool Server::take_event(Connection& c) {
+  unsigned opcode = 0;
+  std::string payload;
+  const size_t used = take_frame(c.in, opcode, payload);
+  if (used == 0) return false;
+  c.in.erase(0, used);
+  c.answer = std::make_shared<Answer>(realtime_answer(*c.realtime, opcode, payload));
+  ++busy_;
+  c.step = c.written = 0;
+  c.waited = false;
+  return true;
+}
+
 // Starts the next whole request of the buffer; false when there is none.
 bool Server::take_request(Connection& c) {
+  if (c.realtime) return take_event(c);
   size_t end = c.in.find("\r\n\r\n");
   if (end == c.in.npos) return false;
   Head head;
@@ -298,6 +314,10 @@ bool Server::take_request(Connection& c) {
       seen_.push_back(std::move(seen));
     }
     c.answer = answer_for(head, body);
+    if (c.answer->bytes.starts_with(kRealtimeHead)) {
+      c.realtime = std::make_unique<Scenario>();
+      apply(*c.realtime, scenario_of_path(head.path), ",");
+    }
   }
   if (!c.control) ++busy_;
   c.step = c.written = 0;
@@ -339,7 +359,7 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
     asked.kind = Asked::Kind::kRerank;
   else if (path.ends_with("/audio/transcriptions") || path.ends_with("/audio/translations"))
     asked.kind = Asked::Kind::kTranscript;
-  else
+  else if (!path.ends_with("/realtime"))
     return std::make_shared<Answer>(make_error(404, "mock: no such path " + std::string(path)));
 
   for (auto [name, value] : head.headers)
@@ -356,13 +376,21 @@ std::shared_ptr<const Answer> Server::answer_for(const Head& head, std::string_v
   key.push_back(
       static_cast<char>('0' + (asked.stream ? 1 : 0) + (asked.include_usage ? 2 : 0) + (asked.base64 ? 4 : 0)));
   key += std::to_string(asked.inputs) + '\n' + std::to_string(asked.n) + '\n' + asked.audio_format +
-         (asked.edits ? "\nedits" : "");
+         (asked.edits ? "\nedits" : "") + (path.ends_with("/realtime") ? "\nrealtime" : "");
   if (auto found = cache_.find(key); found != cache_.end()) return found->second;
 
   Scenario scenario;
   std::string wrong = apply(scenario, in_path, ",");
   if (wrong.empty()) wrong = apply(scenario, in_body, " ,");
   if (!wrong.empty()) return std::make_shared<Answer>(make_error(400, wrong));
+  if (path.ends_with("/realtime") && (scenario.status == 200 || scenario.fail_first > 0)) {
+    const auto key = header(head.headers, "sec-websocket-key");
+    if (key.empty()) return std::make_shared<Answer>(make_error(426, "mock: a WebSocket is needed"));
+    const bool fails = scenario.fail_first > 0 && failed_[in_path]++ < scenario.fail_first;
+    const bool offers = !header(head.headers, "sec-websocket-protocol").empty();
+    if (!fails && !scenario.stall_head && !scenario.cut_head)
+      return std::make_shared<Answer>(realtime_opening(key, offers));
+  }
   if (scenario.fail_first > 0) {
     if (failed_[in_path + '\n' + in_body]++ >= scenario.fail_first) scenario.status = 200;
     return std::make_shared<Answer>(make_answer(scenario, asked, options_.recordings));

@@ -53,6 +53,7 @@ class Server {
   void on_readable(Connection& c);
   void take_requests(Connection& c);
   bool take_request(Connection& c);
+  bool take_event(Connection& c);
   std::shared_ptr<const Answer> answer_for(const Head& head, std::string_view body);
   std::shared_ptr<const Answer> control(const Head& head);
   std::string requests_json() const;

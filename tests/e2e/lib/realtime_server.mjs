@@ -1,6 +1,7 @@
 // A realtime provider that does what a test says: it answers response.create with a script of events, refuses handshakes,
 // cuts, falls silent, and sends frames that no honest provider sends.
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { WebSocketServer } from "ws";
 
 /** A response.done with these figures: text and audio, in and out. */
@@ -29,7 +30,7 @@ export const audioDelta = (bytes) => ({
  * `script(event, session)` is called with each event of the client; what it returns is sent, event by event.
  * Without one response.create is answered with two deltas and the usage of 12 and 3 text tokens.
  */
-export async function startRealtimeServer() {
+export async function startRealtimeServer({ tls } = {}) {
   const handshakes = []; // {path, headers}
   const heard = []; // events of clients
   const sessions = []; // sockets, with `closed`: {code, reason} once they are
@@ -38,10 +39,8 @@ export async function startRealtimeServer() {
       ? [{ type: "response.created", response: { id: "resp_1" } }, textDelta("Hel"), textDelta("lo"), done(usageOf(12, 0, 3, 0))]
       : [];
   const rule = { script: usual, refuse: undefined, greet: true };
-  const http = createServer((request, response) => {
-    response.writeHead(404);
-    response.end();
-  });
+  const plain = (request, response) => response.writeHead(404).end();
+  const http = tls ? createTlsServer(tls, plain) : createServer(plain);
   const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: () => "realtime" });
   http.on("upgrade", (request, socket, head) => {
     handshakes.push({ path: request.url, headers: request.headers });
@@ -70,7 +69,7 @@ export async function startRealtimeServer() {
   });
   await new Promise((ready) => http.listen(0, "127.0.0.1", ready));
   return {
-    url: `http://127.0.0.1:${http.address().port}`,
+    url: `${tls ? "wss" : "http"}://127.0.0.1:${http.address().port}`,
     handshakes,
     heard,
     sessions,

@@ -55,6 +55,18 @@ describe("auto groups", { timeout: 120_000 }, () => {
     assert.equal(await asked(), 2);
   });
 
+  it("B10 a dearer group needs room for its price", async () => {
+    const limited = (remain_quota) => all.admin.token({ group: "auto", cross_group_retry: true, unlimited_quota: false, remain_quota });
+    await all.mock.clear();
+    // 500 tokens are 10,000 in group a and 15,000 in group b.
+    const { status, answer } = await ask("serves", await limited(12_000));
+    assert.equal(status, 403);
+    assert.equal(answer.error.code, "pre_consume_token_quota_failed");
+    assert.match(answer.error.message, /token remain quota: ＄0.024000, need quota: ＄0.030000/);
+    assert.equal(await asked(), 2);
+    assert.equal((await ask("serves", await limited(15_000))).status, 200);
+  });
+
   it("the group that served is priced and stands in the log", async () => {
     const { status, id } = await ask("serves", await auto(true));
     assert.equal(status, 200);

@@ -91,6 +91,19 @@ describe("overrides", { timeout: 120_000 }, () => {
     assert.equal(JSON.parse(got.seen.body).user, undefined);
   });
 
+  it("B10 that lets the answer be longer needs the room for it, before the upstream is called", async () => {
+    const longer = await channel(override({ mode: "set", path: "max_tokens", value: 10_000 }));
+    const same = await channel(override({ mode: "set", path: "temperature", value: 0 }));
+    const limited = await all.admin.token({ unlimited_quota: false, remain_quota: 30_000 });
+    const headers = { Authorization: `Bearer ${limited.key}` };
+    const refused = await send("/v1/chat/completions", chat(longer), headers);
+    assert.equal(refused.status, 403);
+    // 500 and 10,000 tokens at 37.5.
+    assert.match(refused.answer, /token remain quota: ＄0.060000, need quota: ＄0.787500/);
+    assert.equal(refused.count, 0);
+    assert.equal((await send("/v1/chat/completions", chat(same), headers)).status, 200);
+  });
+
   it("leaves a body alone that its channel passes on as it is", async () => {
     const model = await channel({
       ...override({ mode: "set", path: "user", value: "u" }),

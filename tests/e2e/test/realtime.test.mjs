@@ -188,6 +188,25 @@ describe("a session", () => {
     assert.equal(got.other.model_price, -1);
   });
 
+  test("costs what the group costs when a response ends", async () => {
+    up.rule.script = (event) => (event.type === "response.create" ? [done(usageOf(50, 300, 20, 150))] : []);
+    const got = await charged(async () => {
+      const session = await open();
+      session.respond();
+      await session.event("response.done");
+      await admin.option("GroupRatio", '{"default":2}');
+      session.respond();
+      await session.event("response.done", 2);
+      session.respond();
+      await session.event("response.done", 3);
+      await session.close();
+      await admin.option("GroupRatio", '{"default":1}');
+      return session;
+    });
+    assert.equal(got.quota, 9325 + 2 * 9325 + 2 * 9325);
+    assert.equal(got.other.group_ratio, 2);
+  });
+
   test("takes events of megabytes, and binary ones, both ways", async () => {
     up.rule.script = (event) => (event.type === "input_audio_buffer.append" ? [audioDelta(3 << 20)] : []);
     const session = await open();

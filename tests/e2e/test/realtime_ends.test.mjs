@@ -1,7 +1,9 @@
 // Realtime sessions when the gateway stops or is killed, behind nginx, and with the official SDK.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import OpenAI from "openai";
@@ -9,7 +11,7 @@ import { OpenAIRealtimeWS } from "openai/realtime/ws";
 import { Account, eventually, rootName, rootPassword, startGateway } from "../lib/gateway.mjs";
 import { Program, freePort, removeDir, tempDir } from "../lib/process.mjs";
 import { connect } from "../lib/realtime_client.mjs";
-import { done, startRealtimeServer, textDelta, usageOf } from "../lib/realtime_server.mjs";
+import { audioDelta, done, startRealtimeServer, textDelta, usageOf } from "../lib/realtime_server.mjs";
 
 const model = "gpt-4o-realtime-preview";
 const response = 9325; // what the usage below costs
@@ -23,18 +25,71 @@ beforeEach(() => {
 });
 after(() => up?.stop());
 
+const started = [];
+/** Nothing stays behind, also of a test that fails. */
+after(() => Promise.all(started.map((gateway) => gateway.kill())));
+async function start(options) {
+  const gateway = await startGateway(options);
+  started.push(gateway);
+  return gateway;
+}
 async function installation(env, dir) {
-  const gateway = await startGateway({ dir, env });
+  const gateway = await start({ dir, env });
   const admin = await Account.setup(gateway.url);
   await admin.channel({ base_url: up.url, models: model });
   return { gateway, admin, key: (await admin.token()).key };
 }
-async function open(gateway, key) {
-  const session = await connect(gateway.url, model, key).opened();
+async function open(gateway, key, options) {
+  const session = await connect(gateway.url, model, key, options).opened();
   session.patience = 60_000;
   await session.event("session.created");
   return session;
 }
+
+function certificate(dir) {
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", join(dir, "key"), "-out",
+    join(dir, "crt"), "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], { stdio: "pipe" });
+  return { key: readFileSync(join(dir, "key")), cert: readFileSync(join(dir, "crt")) };
+}
+
+describe("a TLS upstream behind a proxy", { timeout: 60_000 }, () => {
+  test("is reached by wss through the proxy's tunnel, megabytes both ways, for the origins that may", async () => {
+    const dir = tempDir("tls");
+    const secure = await startRealtimeServer({ tls: certificate(dir) });
+    let tunnels = 0;
+    const proxy = createServer().on("connect", (request, socket, head) => {
+      ++tunnels;
+      const [host, port] = request.url.split(":");
+      const out = connectTcp(port, host, () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        out.write(head);
+        out.pipe(socket).pipe(out);
+      });
+      for (const end of [socket, out]) end.on("error", () => socket.destroy());
+    });
+    await new Promise((ready) => proxy.listen(0, "127.0.0.1", ready));
+    const gateway = await start({ env: { TLS_INSECURE_SKIP_VERIFY: "true", TOLLGATE_WS_ORIGINS: "https://a.example" } });
+    const admin = await Account.setup(gateway.url);
+    const setting = JSON.stringify({ proxy: `http://127.0.0.1:${proxy.address().port}` });
+    await admin.channel({ base_url: secure.url, models: model, setting });
+    const { key } = await admin.token();
+    for (const options of [{}, { origin: "https://b.example" }])
+      assert.equal((await connect(gateway.url, model, key, options).refusal()).status, 403);
+    const session = await open(gateway, key, { origin: "https://a.example" });
+    secure.rule.script = (event) => (event.audio ? [audioDelta(3 << 20), ...reply] : []);
+    session.send({ type: "input_audio_buffer.append", audio: Buffer.alloc(3 << 20).toString("base64") });
+    await session.event("response.done");
+    assert.equal(session.events.find((event) => event.type === "response.output_audio.delta").delta.length, 4 << 20);
+    await session.close();
+    assert.equal((await admin.row(session.requestId)).quota, response);
+    assert.equal(tunnels, 1);
+    await gateway.stop();
+    await secure.stop();
+    proxy.closeAllConnections();
+    proxy.close();
+    removeDir(dir);
+  });
+});
 
 describe("a gateway that stops", { timeout: 180_000 }, () => {
   test("REQ-CL-26 pings every 30 s; 30 s into its drain sessions are closed with 1012 and charged", async () => {
@@ -50,7 +105,7 @@ describe("a gateway that stops", { timeout: 180_000 }, () => {
     assert.deepEqual(await session.end(), { code: 1012, reason: "service restart" });
     assert.ok(session.pings >= 1, "it was pinged");
     assert.equal(await gateway.exited, 0);
-    const again = await startGateway({ dir });
+    const again = await start({ dir });
     const owner = await Account.login(again.url, rootName, rootPassword);
     const row = await owner.row(session.requestId);
     assert.equal(row.quota, 2 * response);
@@ -69,7 +124,7 @@ describe("a gateway that stops", { timeout: 180_000 }, () => {
     const stopped = gateway.stop();
     assert.equal((await session.end()).code, 1012);
     await stopped;
-    const again = await startGateway({ dir });
+    const again = await start({ dir });
     const row = await (await Account.login(again.url, rootName, rootPassword)).row(session.requestId);
     assert.deepEqual([row.quota, row.rows], [response, 1]);
     await again.stop();
@@ -92,7 +147,7 @@ describe("a gateway that is killed", { timeout: 180_000 }, () => {
       session.respond();
       await session.event("response.done", responses);
       await gateway.kill();
-      gateway = await startGateway({ dir });
+      gateway = await start({ dir });
       admin = await Account.login(gateway.url, rootName, rootPassword);
       const row = await admin.row(session.requestId);
       sum += row.quota;
@@ -116,7 +171,7 @@ describe("a gateway that is killed", { timeout: 180_000 }, () => {
     await eventually(() => up.heard.length === 1, "the upstream has it");
     await new Promise((later) => setTimeout(later, 2500)); // its in-flight row is written every second
     await gateway.kill();
-    gateway = await startGateway({ dir });
+    gateway = await start({ dir });
     admin = await Account.login(gateway.url, rootName, rootPassword);
     const row = await admin.row(session.requestId);
     assert.deepEqual([row.rows, row.quota], [1, 2000]);
@@ -143,7 +198,7 @@ describe("a gateway that is killed", { timeout: 180_000 }, () => {
       for (const session of sessions) session.respond();
       await enough;
       await gateway.kill();
-      gateway = await startGateway({ dir });
+      gateway = await start({ dir });
       admin = await Account.login(gateway.url, rootName, rootPassword);
       for (const session of sessions) {
         const row = await admin.row(session.requestId);
@@ -166,8 +221,7 @@ describe("behind nginx", { timeout: 60_000 }, () => {
   before(async () => {
     ({ gateway, key, admin } = await installation({}));
     dir = tempDir("nginx");
-    execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", join(dir, "key"), "-out",
-      join(dir, "crt"), "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], { stdio: "pipe" });
+    certificate(dir);
     port = await freePort();
     const plain = await freePort();
     const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);

@@ -125,6 +125,20 @@ TEST(Provider, PutsTheModelIntoACustomAddress) {
             "http://h/a/b%7Bmodel%7D%3Fx%23y%20z/y");
 }
 
+TEST(Provider, FindsRealtimeWhereEachTypeHasIt) {
+  Call call{
+      .base_url = "", .route = dialect::OpenAiRoute::kRealtime, .model = "gpt-realtime", .query = "model=gpt-realtime"};
+  EXPECT_EQ(upstream_url(*find_provider(1), call).value(), "https://api.openai.com/v1/realtime?model=gpt-realtime");
+  call.base_url = "https://r.openai.azure.com";
+  call.other = "2025-04-01-preview";
+  EXPECT_EQ(upstream_url(*find_provider(3), call).value(),
+            "https://r.openai.azure.com/openai/realtime?deployment=gpt-realtime&api-version=2025-04-01-preview");
+  call.base_url = "wss://own.example/rt?m={model}";
+  EXPECT_EQ(upstream_url(*find_provider(8), call).value(), "wss://own.example/rt?m=gpt-realtime");
+  EXPECT_TRUE(find_provider(20)->serves(call.route));
+  EXPECT_FALSE(find_provider(40)->serves(call.route));
+}
+
 TEST(Provider, FindsDeploymentsOfAzure) {
   Call call{.base_url = "https://r.openai.azure.com/", .model = "gpt-3.5-turbo", .other = "2025-04-01-preview"};
   EXPECT_EQ(url(3, call),
