@@ -5,11 +5,15 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "core/log.h"
+#include "net/suspend.h"
+#include "redis/cluster.h"
 #include "redis/discovery.h"
 #include "redis/router.h"
+#include "redis/sentinel.h"
 #include "redis/subscriber.h"
 
 namespace tollgate::redis {
@@ -22,15 +26,41 @@ using net::awaitable;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+namespace {
+
+constexpr auto kScanLimit = std::chrono::seconds(30);
+
+// Goes through the keys of one server after the other.
+awaitable<Result<std::vector<std::string>>> scan_all(Router& router, std::string pattern, milliseconds step) {
+  std::set<std::string> found;
+  auto end = steady_clock::now() + kScanLimit;
+  for (const auto& link : router.primaries()) {
+    std::string cursor = "0";
+    do {
+      Command command{"SCAN", cursor, "MATCH", pattern, "COUNT", "1000"};
+      auto begin = [&](auto done) { link->send(command, steady_clock::now() + step, std::move(done)); };
+      auto reply = co_await net::suspend<Result<Reply>>(begin);
+      if (!reply) co_return reply.error();
+      if (reply->items.size() != 2) co_return core::error(Errc::kUnavailable, "SCAN is refused");
+      for (auto& key : reply->items[1].items) found.insert(std::move(key.text));
+      cursor = reply->items[0].text;
+      if (steady_clock::now() > end) co_return core::error(Errc::kTimeout, "there are too many keys");
+    } while (cursor != "0");
+  }
+  co_return std::vector<std::string>(found.begin(), found.end());
+}
+
+}  // namespace
+
 class Client::Impl {
  public:
   Impl(const Settings& settings, std::shared_ptr<TlsContext> tls, std::shared_ptr<TlsContext> sentinel_tls);
   ~Impl() { stop(); }
 
   void start();
-  void stop();
+  void stop();  // once more does nothing
   void send(Command command, Done done);
-  void send_everywhere(Command command, std::function<void(std::vector<Result<Reply>>)> done);
+  void scan(std::string pattern, std::function<void(Result<std::vector<std::string>>)> done);
   Result<void> await_first(milliseconds limit);
   void subscribe(Subscription subscription);
   void on_connected(std::function<void(std::string_view)> callback);
@@ -77,7 +107,7 @@ Client::Impl::Impl(const Settings& settings, std::shared_ptr<TlsContext> tls, st
 
 void Client::Impl::start() {
   subscriber_ = std::make_shared<Subscriber>(
-      io_, settings_.prefix, settings_.command_timeout,
+      io_, settings_.name + ":sub", settings_.prefix, settings_.command_timeout, settings_.silence,
       [this]() -> awaitable<Router::Opened> {
         if (!router_) co_return core::error(Errc::kUnavailable, "not connected yet");
         co_return co_await router_->open_listener();
@@ -136,15 +166,29 @@ void Client::Impl::set_up(const Discovered& found) {
     std::lock_guard lock(mutex_);
     state_.mode = found.mode;
   }
-  router_ = std::make_unique<SingleRouter>(
-      network_, open_first_master(network_, found.endpoints,
-                                  network_.access(settings_.address.credentials, settings_.address.database)));
+  const auto& address = settings_.address;
+  switch (found.mode) {
+    case Mode::kSentinel:
+      router_ =
+          std::make_unique<SentinelRouter>(network_, found.endpoints, found.master_name,
+                                           SentinelAccess{address.sentinel, address.credentials}, address.database);
+      break;
+    case Mode::kCluster:
+      router_ = std::make_unique<ClusterRouter>(network_, found.endpoints, address.credentials);
+      break;
+    default:
+      router_ = std::make_unique<SingleRouter>(
+          network_,
+          open_first_master(network_, found.endpoints, network_.access(address.credentials, address.database)));
+  }
   router_->start();
 }
 
 void Client::Impl::note_up(const std::string& server, std::string_view run_id) {
+  bool moved = false;
   {
     std::lock_guard lock(mutex_);
+    moved = state_.mode != Mode::kCluster && !state_.server.empty() && state_.server != server;
     state_.connected = true;
     state_.refused = false;
     state_.server = server;
@@ -153,6 +197,7 @@ void Client::Impl::note_up(const std::string& server, std::string_view run_id) {
   }
   changed_.notify_all();
   core::log::info("Redis: connected to {}", server);
+  if (moved) subscriber_->renew();
   last_run_id_ = run_id;
   for (const auto& callback : on_connected_) callback(run_id);
 }
@@ -198,10 +243,16 @@ void Client::Impl::send(Command command, Done done) {
   });
 }
 
-void Client::Impl::send_everywhere(Command command, std::function<void(std::vector<Result<Reply>>)> done) {
-  asio::post(io_, [this, command = std::move(command), done = std::move(done)] {
-    if (stopping_ || stopped_ || !router_) return done({});
-    router_->send_everywhere(command, steady_clock::now() + settings_.command_timeout, done);
+void Client::Impl::scan(std::string pattern, std::function<void(Result<std::vector<std::string>>)> done) {
+  asio::post(io_, [this, pattern = std::move(pattern), done = std::move(done)] {
+    if (stopping_ || stopped_ || !router_) return done(core::error(Errc::kUnavailable, "not connected"));
+    asio::co_spawn(
+        io_,
+        [this, pattern, done]() -> awaitable<void> {
+          auto keys = co_await scan_all(*router_, pattern, settings_.command_timeout);
+          done(std::move(keys));
+        },
+        asio::detached);
   });
 }
 
@@ -238,6 +289,8 @@ Client::Client(Settings settings, std::unique_ptr<Impl> impl)
 
 Client::~Client() = default;
 
+void Client::stop() { impl_->stop(); }
+
 Result<std::unique_ptr<Client>> Client::start(Settings settings) {
   std::shared_ptr<TlsContext> tls, sentinel_tls;
   if (settings.address.tls || settings.sentinel_tls) {
@@ -255,10 +308,6 @@ Result<std::unique_ptr<Client>> Client::start(Settings settings) {
 Result<void> Client::await_first(milliseconds limit) { return impl_->await_first(limit); }
 
 void Client::send(Command command, Done done) { impl_->send(std::move(command), std::move(done)); }
-
-void Client::send_everywhere(Command command, std::function<void(std::vector<Result<Reply>>)> done) {
-  impl_->send_everywhere(std::move(command), std::move(done));
-}
 
 void Client::run(const Script& script, std::string key, std::vector<std::string> arguments, Done done) {
   Command command{"EVALSHA", script.digest(), "1", std::move(key)};
@@ -294,6 +343,13 @@ Result<Reply> Client::ask(Command command) {
 
 Result<Reply> Client::run_and_wait(const Script& script, std::string key, std::vector<std::string> arguments) {
   return wait_for([&](Done done) { run(script, std::move(key), std::move(arguments), std::move(done)); });
+}
+
+Result<std::vector<std::string>> Client::scan(const std::string& pattern) {
+  auto answer = std::make_shared<std::promise<Result<std::vector<std::string>>>>();
+  auto future = answer->get_future();
+  impl_->scan(pattern, [answer](Result<std::vector<std::string>> keys) { answer->set_value(std::move(keys)); });
+  return future.get();
 }
 
 void Client::subscribe(Subscription subscription) { impl_->subscribe(std::move(subscription)); }

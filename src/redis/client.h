@@ -25,6 +25,7 @@ struct Settings {
   std::chrono::milliseconds connect_timeout{3000};
   std::chrono::milliseconds command_timeout{500};
   bool sentinel_tls = false;
+  std::chrono::milliseconds silence{15'000};  // of subscriptions, after which their connection is replaced
 };
 
 // How the client stands with its servers.
@@ -46,7 +47,9 @@ class Client {
 
   // Reads certificates and starts the thread, which connects and stays connected by itself. Errors: kInvalid.
   static core::Result<std::unique_ptr<Client>> start(Settings settings);
-  ~Client();  // ends what waits (kCancelled)
+  ~Client();
+  // Ends what waits (kCancelled) and the thread: no callback runs afterwards. Before those go that callbacks touch.
+  void stop();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -62,13 +65,13 @@ class Client {
   // cluster are followed. Commands of one thread on one key are executed in order.
   void send(Command command, Done done);
   void send(Command command) { send(std::move(command), {}); }  // for those who do not care
-  // A script on one key, by its digest, or by its text where the server has lost it.
+  // A script on one key, by its digest, or by its text where the server has lost it. The script outlives the answer.
   void run(const Script& script, std::string key, std::vector<std::string> arguments, Done done);
-  // To every primary (SCAN, FLUSHALL, CONFIG): one answer each, errors among them.
-  void send_everywhere(Command command, std::function<void(std::vector<core::Result<Reply>>)> done);
 
   // For threads that may wait: not for network threads, not in a callback.
   core::Result<Reply> ask(Command command);
+  // Keys of all primaries that match a pattern, each once. For people's pages: it goes through the whole keyspace.
+  core::Result<std::vector<std::string>> scan(const std::string& pattern);
   core::Result<Reply> run_and_wait(const Script& script, std::string key, std::vector<std::string> arguments);
 
   // From now on `message` is called with what is published on the channel (its name without the prefix), and `joined`

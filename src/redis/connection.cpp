@@ -52,13 +52,13 @@ awaitable<Result<void>> Connection::enter(const Access& access, Time due) {
       co_return core::error(answer->is_error("WRONGPASS") || answer->text.find("invalid password") != std::string::npos
                                 ? Errc::kDenied
                                 : Errc::kUnavailable,
-                            "the server refused the password");
+                            "server refused the password");
   }
   if (access.database > 0) {
     Command select{"SELECT", std::to_string(access.database)};
     auto answer = co_await ask(std::move(select), due);
     if (!answer) co_return answer.error();
-    if (answer->is_error("NOAUTH")) co_return core::error(Errc::kDenied, "the server demands a password");
+    if (answer->is_error("NOAUTH")) co_return core::error(Errc::kDenied, "server demands a password");
     if (answer->is_error("LOADING")) co_return core::error(Errc::kUnavailable, "the server is loading its data");
     if (answer->is_error())
       co_return core::error(Errc::kInvalid, fmt::format("database {} cannot be selected", access.database));
@@ -71,7 +71,7 @@ awaitable<Result<void>> Connection::enter(const Access& access, Time due) {
   Command ping{"PING"};
   auto answer = co_await ask(std::move(ping), due);
   if (!answer) co_return answer.error();
-  if (answer->is_error("NOAUTH")) co_return core::error(Errc::kDenied, "the server demands a password");
+  if (answer->is_error("NOAUTH")) co_return core::error(Errc::kDenied, "server demands a password");
   if (answer->is_error("LOADING")) co_return core::error(Errc::kUnavailable, "the server is loading its data");
   co_return Result<void>();
 }

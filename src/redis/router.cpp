@@ -27,15 +27,6 @@ void SingleRouter::send(Command command, Time due, Done done) {
   });
 }
 
-void SingleRouter::send_everywhere(const Command& command, Time due,
-                                   std::function<void(std::vector<Result<Reply>>)> done) {
-  send(command, due, [done = std::move(done)](Result<Reply> reply) {
-    std::vector<Result<Reply>> all;
-    all.push_back(std::move(reply));
-    done(std::move(all));
-  });
-}
-
 awaitable<bool> is_master(std::shared_ptr<Connection> connection, Connection::Time due) {
   Command role{"ROLE"};
   auto answer = co_await connection->ask(std::move(role), due);

@@ -42,8 +42,7 @@ class Router {
   virtual void start() = 0;
   virtual void stop() = 0;
   virtual void send(Command command, Time due, Done done) = 0;
-  virtual void send_everywhere(const Command& command, Time due,
-                               std::function<void(std::vector<core::Result<Reply>>)> done) = 0;
+  virtual std::vector<std::shared_ptr<Link>> primaries() const = 0;
   virtual bool connected() const = 0;
   // A connection for listening, to any server that hears what is published.
   virtual net::awaitable<Opened> open_listener() = 0;
@@ -59,8 +58,7 @@ class SingleRouter : public Router {
   void start() override { link_->start(); }
   void stop() override { link_->stop(); }
   void send(Command command, Time due, Done done) override;
-  void send_everywhere(const Command& command, Time due,
-                       std::function<void(std::vector<core::Result<Reply>>)> done) override;
+  std::vector<std::shared_ptr<Link>> primaries() const override { return {link_}; }
   bool connected() const override { return link_->up(); }
   net::awaitable<Opened> open_listener() override { return open_(nullptr); }
   void renew(std::string why) { link_->renew(std::move(why)); }

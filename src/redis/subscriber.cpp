@@ -9,27 +9,28 @@ namespace asio = boost::asio;
 using core::Errc;
 using net::awaitable;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 namespace {
 
 constexpr auto kTurn = milliseconds(500);
-constexpr auto kSilence = seconds(15);
-
-// Five seconds, give or take two fifths, so that of many nodes one speaks and the others hear it.
-milliseconds heartbeat_after(std::minstd_rand& random) {
-  return milliseconds(std::uniform_int_distribution<int>(3000, 7000)(random));
-}
 
 }  // namespace
 
-Subscriber::Subscriber(asio::io_context& io, std::string prefix, milliseconds command_timeout,
-                       std::function<awaitable<Router::Opened>()> open, Publish publish)
+// A third of the silence, give or take two fifths, so that of many nodes one speaks and the others hear it.
+milliseconds Subscriber::heartbeat_after() {
+  auto third = silence_.count() / 3;
+  return milliseconds(std::uniform_int_distribution<std::int64_t>(third * 3 / 5, third * 7 / 5)(random_));
+}
+
+Subscriber::Subscriber(asio::io_context& io, std::string name, std::string prefix, milliseconds command_timeout,
+                       milliseconds silence, std::function<awaitable<Router::Opened>()> open, Publish publish)
     : io_(io),
       timer_(io),
+      name_(std::move(name)),
       prefix_(std::move(prefix)),
       command_timeout_(command_timeout),
+      silence_(silence),
       open_(std::move(open)),
       publish_(std::move(publish)) {}
 
@@ -40,6 +41,10 @@ void Subscriber::add(Client::Subscription subscription) {
   if (running_ || stopped_) return;
   running_ = true;
   asio::co_spawn(io_, [self = shared_from_this()]() -> awaitable<void> { co_await self->run(); }, asio::detached);
+}
+
+void Subscriber::renew() {
+  if (connection_) connection_->close(core::error(Errc::kCancelled, "the server is another one"));
 }
 
 void Subscriber::stop() {
@@ -63,8 +68,11 @@ awaitable<void> Subscriber::run() {
 
 awaitable<void> Subscriber::listen(std::shared_ptr<Connection> connection) {
   connection_ = connection;
+  Command name{"CLIENT", "SETNAME", name_};
+  auto named = co_await connection->ask(std::move(name), steady_clock::now() + command_timeout_);
+  if (!named || stopped_) co_return;
   heard_ = steady_clock::now();
-  next_heartbeat_ = heard_ + heartbeat_after(random_);
+  next_heartbeat_ = heard_ + heartbeat_after();
   std::size_t awaited = subscriptions_.size();
   connection->listen([self = shared_from_this(), &awaited](Reply reply) {
     if (reply.type == Reply::Type::kArray && reply.items.size() == 3 && reply.items[0].text == "subscribe") {
@@ -93,16 +101,16 @@ awaitable<void> Subscriber::listen(std::shared_ptr<Connection> connection) {
                                 [](const Client::Subscription& one) { return !one.heartbeat.empty(); });
   auto joined_by = steady_clock::now() + std::max(command_timeout_, milliseconds(1000));
   while (!connection->closed() && !stopped_) {
-    timer_.expires_after(kTurn);
+    timer_.expires_after(std::min(kTurn, silence_ / 10));
     connection->on_closed([this](const core::Error&) { timer_.cancel(); });
     co_await timer_.async_wait(asio::as_tuple(asio::deferred));
     auto now = steady_clock::now();
-    if ((!healthy_ && now > joined_by) || (heartbeats && now - heard_ > kSilence)) {
+    if ((!healthy_ && now > joined_by) || (heartbeats && now - heard_ > silence_)) {
       healthy_ = false;
       core::log::warn("Redis: nothing is heard of subscriptions; the connection is replaced");
       connection->close(core::error(Errc::kTimeout, "nothing is heard"));
     } else if (now >= next_heartbeat_) {
-      next_heartbeat_ = now + heartbeat_after(random_);
+      next_heartbeat_ = now + heartbeat_after();
       for (const auto& one : subscriptions_)
         if (!one.heartbeat.empty()) publish_(prefix_ + one.channel, one.heartbeat);
     }
@@ -113,7 +121,7 @@ awaitable<void> Subscriber::listen(std::shared_ptr<Connection> connection) {
 void Subscriber::take(const Reply& reply) {
   if (reply.type != Reply::Type::kArray || reply.items.size() != 3 || reply.items[0].text != "message") return;
   heard_ = steady_clock::now();
-  next_heartbeat_ = heard_ + heartbeat_after(random_);
+  next_heartbeat_ = heard_ + heartbeat_after();
   std::string_view channel = reply.items[1].text;
   if (!channel.starts_with(prefix_)) return;
   channel.remove_prefix(prefix_.size());

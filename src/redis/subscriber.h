@@ -16,11 +16,13 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
  public:
   using Publish = std::function<void(const std::string& channel, const std::string& payload)>;
 
-  // `open` makes the connection; `prefix` stands before the names of channels.
-  Subscriber(boost::asio::io_context& io, std::string prefix, std::chrono::milliseconds command_timeout,
+  // `open` makes the connection, which is called `name`; `prefix` stands before the names of channels.
+  Subscriber(boost::asio::io_context& io, std::string name, std::string prefix,
+             std::chrono::milliseconds command_timeout, std::chrono::milliseconds silence,
              std::function<net::awaitable<Router::Opened>()> open, Publish publish);
 
   void add(Client::Subscription subscription);
+  void renew();  // the server may be another one now
   void stop();
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }  // any thread
 
@@ -28,12 +30,12 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   net::awaitable<void> run();
   net::awaitable<void> listen(std::shared_ptr<Connection> connection);
   void take(const Reply& reply);
-  void watch();
+  std::chrono::milliseconds heartbeat_after();
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
-  std::string prefix_;
-  std::chrono::milliseconds command_timeout_;
+  std::string name_, prefix_;
+  std::chrono::milliseconds command_timeout_, silence_;
   std::function<net::awaitable<Router::Opened>()> open_;
   Publish publish_;
   std::vector<Client::Subscription> subscriptions_;

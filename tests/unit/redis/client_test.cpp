@@ -194,6 +194,31 @@ TEST(RedisClient, HearsWhatIsPublishedAlsoAfterTheServerWasAway) {
   EXPECT_TRUE(heard_are({"one", "two"})) << ::testing::PrintToString(heard);
 }
 
+// What chaos row 18 does: the server lives and takes commands, but nothing comes from it to the one who listens.
+TEST(RedisClient, NoticesThatNothingIsHeardAnyMore) {
+  RedisServer server;
+  Settings settings;
+  settings.name = "listener";
+  settings.silence = milliseconds(600);
+  auto client = client_of(server.url(), settings);
+  ASSERT_TRUE(client->await_first(seconds(3)));
+  std::atomic<int> joined{0};
+  client->subscribe({.channel = "c", .heartbeat = "beat", .message = {}, .joined = [&] { ++joined; }});
+  ASSERT_TRUE(eventually([&] { return joined == 1; }));
+  auto listener = [&] {
+    auto clients = client->ask({"CLIENT", "LIST", "TYPE", "pubsub"})->text;
+    return clients.substr(0, clients.find(' '));
+  };
+  // Heartbeats keep it for longer than the silence that would end it.
+  auto first = listener();
+  EXPECT_TRUE(eventually([&] { return client->state().commands > 8; }));
+  EXPECT_EQ(listener(), first);
+  // A user without the right to publish there sends heartbeats that nobody hears.
+  ASSERT_EQ(text_of(client->ask({"ACL", "SETUSER", "default", "-publish"})), "OK");
+  EXPECT_TRUE(eventually([&] { return joined >= 2; }));
+  EXPECT_NE(listener(), first);
+}
+
 TEST(RedisClient, AnswersWhatWaitsWhenItEnds) {
   RedisServer server;
   auto client = client_of(server.url());
