@@ -88,7 +88,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
 }
 
 int fatal(int code, std::string_view subject, std::string_view what, std::string_view remedy) {
-  std::string text = "FATAL " + std::to_string(code) + " " + std::string(subject) + ": " + std::string(what);
+  return fatal(code, std::string(subject) + ": " + std::string(what), remedy);
+}
+
+int fatal(int code, std::string_view subject_and_what, std::string_view remedy) {
+  std::string text = "FATAL " + std::to_string(code) + " " + std::string(subject_and_what);
   if (!remedy.empty()) text += "; " + std::string(remedy);
   core::log::flush();
   std::fprintf(stderr, "%s\n", text.c_str());

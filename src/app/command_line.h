@@ -37,5 +37,7 @@ std::string_view usage();
 
 // The one last line on standard error of every start that fails: FATAL <code> <subject>: <what is wrong>; <what to do>
 int fatal(int code, std::string_view subject, std::string_view what, std::string_view remedy);
+// The same with the subject in front of what is wrong already.
+int fatal(int code, std::string_view subject_and_what, std::string_view remedy);
 
 }  // namespace tollgate::app

@@ -26,6 +26,7 @@ class Monitoring {
 
   // Before any of them is started.
   void connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services);
+  void share_notification_counts(notify::Notifier::SharedCount count) { notifier_.share_counts(std::move(count)); }
   void start();
   void stop();  // after the workers were joined
 

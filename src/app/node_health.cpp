@@ -29,10 +29,10 @@ std::string to_json(const NodeHealth& health) {
     errors += fmt::format("{}\"{}\":{}", errors.empty() ? "" : ",", reason, count);
   return fmt::format(
       R"({{"version":{},"draining":{},"connections":{},"requests":{},"requests_taken":{},"requests_refused":{},"relayed":{},"overloaded":{},"errors":{{{}}},"sql_reachable":{},)"
-      R"("recovered":{},"exposed_accounts":{},"cut_off":{},"journal":{},"wallets":{},"keys":{},"alive":{},"cluster":{}}})",
+      R"("recovered":{},"exposed_accounts":{},"cut_off":{},"journal":{},"wallets":{},"keys":{},"alive":{},"cluster":{},"redis":{}}})",
       core::json_string(health.version), health.draining, health.connections, health.requests, health.taken,
       health.refused, health.relayed, health.overloaded, errors, money.sql_reachable, money.recovered, money.exposed,
-      money.cut_off, journal, held_json(money.wallets), held_json(money.keys), living, health.cluster);
+      money.cut_off, journal, held_json(money.wallets), held_json(money.keys), living, health.cluster, health.redis);
 }
 
 }  // namespace tollgate::app

@@ -24,6 +24,7 @@ struct NodeHealth {
   billing::BillingHealth money;
   net::Alive alive;              // of all workers
   std::string cluster = "null";  // JSON
+  std::string redis = "null";    // JSON
 };
 std::string to_json(const NodeHealth& health);
 

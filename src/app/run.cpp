@@ -21,6 +21,7 @@
 #include "app/database.h"
 #include "app/monitoring.h"
 #include "app/node_health.h"
+#include "app/redis_services.h"
 #include "app/secrets.h"
 #include "app/version.h"
 #include "app/web.h"
@@ -287,6 +288,14 @@ int serve(const core::Config& config) {
   const auto joined = join_cluster(config, advertise, pool);
   if (!joined.go_on) return joined.exit_code;
 
+  // Redis, when there is one: what nodes share besides the database. Away is a state.
+  auto redis = start_redis(config);
+  if (!redis) {
+    bool away = redis.error().code == core::Errc::kUnavailable;
+    return fatal(away ? kDependencyAway : kConfiguration, redis.error().message,
+                 away ? "start it, or unset TOLLGATE_REDIS_REQUIRED" : "mend the variable");
+  }
+
   // Money: the journal is opened, what an earlier process left is flushed in the background.
   auto opened = billing::Billing::open(billing::BillingSettings::of(config), pool, databases.logs(), clock);
   if (!opened)
@@ -311,7 +320,7 @@ int serve(const core::Config& config) {
                        .version = reported_version(config),
                        .me = {billing->node().id, billing->node().incarnation},
                        .session_secrets = session_secrets,
-                       .redis = nullptr},
+                       .redis = redis->get()},
                       {.reload = [&] { return load_into(snapshots, pool, defaults); },
                        .state = [&] { return server.draining() ? "draining" : "ready"; },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
@@ -335,16 +344,16 @@ int serve(const core::Config& config) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  core::MemoryRateLimits limits(clock);
+  auto limits = make_rate_limits(redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); });
   relay::Relay relay(relay_settings(config), worker_list, snapshots, channel_health, *billing, pool, sql_threads,
-                     cpu_threads, limits, clock);
+                     cpu_threads, *limits, clock);
 
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
       config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
       [&cluster](std::string_view job) { return cluster.may_run(job); });
 
-  api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
+  api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = *limits};
   services.settings.session_secrets = session_secrets;
   services.settings.version = reported_version(config);
   services.settings.start_time = clock.unix_seconds();
@@ -375,6 +384,10 @@ int serve(const core::Config& config) {
         sum.hit,          sum.total,         sum.window_seconds, sum.prompt_tokens, sum.completion_tokens,
         sum.total_tokens, sum.cached_tokens, sum.last_seen_at};
   };
+  std::optional<SharedState> shared;
+  if (*redis)
+    shared.emplace(**redis, config, crypto_secrets(config, session_secrets.front()), clock)
+        .connect(*billing, relay, services, monitoring);
   api::Api api(std::move(services));
 
   Health health;
@@ -405,9 +418,10 @@ int serve(const core::Config& config) {
                     .errors = std::move(errors),
                     .money = billing->health(),
                     .alive = alive,
-                    .cluster = cluster.health()});
+                    .cluster = cluster.health(),
+                    .redis = redis_health(redis->get())});
   };
-  web = std::make_unique<Web>(relay, api, api_threads, limits, clock, std::move(health),
+  web = std::make_unique<Web>(relay, api, api_threads, *limits, clock, std::move(health),
                               WebSettings{.admin_token = config.text("TOLLGATE_ADMIN_TOKEN"),
                                           .version = reported_version(config),
                                           .api_limit = limit_of(config, "GLOBAL_API_RATE_LIMIT"),
@@ -447,6 +461,7 @@ int serve(const core::Config& config) {
   relay.spool.stop();
   billing->stop(std::chrono::seconds(5));
   cluster.stop();
+  if (*redis) (*redis)->stop();
   // Listeners belong to a worker; suspended coroutines hold references to what stands above: they go first.
   server.close();
   workers.clear();

@@ -8,7 +8,6 @@ namespace {
 using enum VariableType;
 constexpr auto D = OnBadValue::kDefault;
 constexpr auto kNoEffect = Support::kNoEffect;
-constexpr auto kNotYet = Support::kNotYet;
 
 // clang-format off
 constexpr Variable kVariables[] = {
@@ -71,7 +70,24 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_SQL_KEY", .type = kPath, .meaning = "its key"},
   {.name = "TOLLGATE_CREATE_DATABASE", .type = kBool, .fallback = "false", .meaning = "a master creates the database that SQL_DSN names when it is missing"},
   {.name = "TOLLGATE_START_WAIT", .type = kDuration, .fallback = "60s", .meaning = "how long a start waits for the database, then exit 69"},
-  {.name = "REDIS_CONN_STRING", .secret = true, .support = kNotYet, .meaning = "shared cache of a cluster"},
+  {.name = "REDIS_CONN_STRING", .secret = true, .meaning = "Redis that the nodes share: one server, sentinels or a cluster (docs/redis.md); unset = none"},
+  {.name = "REDIS_PASSWORD", .secret = true, .meaning = "used when REDIS_CONN_STRING holds no password"},
+  {.name = "REDIS_USERNAME", .meaning = "ACL user, used when REDIS_CONN_STRING names none"},
+  {.name = "REDIS_MASTER_NAME", .meaning = "name of the group that the sentinels watch"},
+  {.name = "REDIS_SENTINEL_PASSWORD", .secret = true, .meaning = "of the sentinels, when it is not that of the data servers"},
+  {.name = "REDIS_SENTINEL_USERNAME", .meaning = "ACL user of the sentinels"},
+  {.name = "REDIS_SENTINEL_TLS", .type = kChoice, .choices = "on|off", .meaning = "TLS towards sentinels; as towards data servers when unset"},
+  {.name = "REDIS_CONN_POOL_SIZE", .type = kInt, .fallback = "10", .min = 1, .max = 10000, .meaning = "most connections for commands to one server; REDIS_POOL_SIZE wins. One is used: commands share it"},
+  {.name = "REDIS_POOL_SIZE", .type = kInt, .fallback = "10", .min = 1, .max = 10000, .meaning = "as REDIS_CONN_POOL_SIZE, and wins over it"},
+  {.name = "TOLLGATE_REDIS_MODE", .type = kChoice, .fallback = "auto", .choices = "auto|standalone|sentinel|cluster", .meaning = "what the servers are; auto asks them"},
+  {.name = "TOLLGATE_REDIS_CA", .type = kPath, .meaning = "certificates that vouch for the servers; the system's when unset"},
+  {.name = "TOLLGATE_REDIS_CERT", .type = kPath, .meaning = "certificate shown to the servers"},
+  {.name = "TOLLGATE_REDIS_KEY", .type = kPath, .meaning = "its key; in the same file when unset"},
+  {.name = "TOLLGATE_REDIS_TLS_SERVER_NAME", .meaning = "name that the servers' certificates must hold; the host when unset"},
+  {.name = "TOLLGATE_REDIS_TLS_VERIFY", .type = kBool, .fallback = "true", .meaning = "check the servers' certificates"},
+  {.name = "TOLLGATE_REDIS_TIMEOUT", .type = kDuration, .fallback = "500ms", .meaning = "longest wait for the answer to a command; then the way without Redis is taken"},
+  {.name = "TOLLGATE_REDIS_REQUIRED", .type = kBool, .fallback = "false", .meaning = "do not start without Redis (exit 69)"},
+  {.name = "TOLLGATE_REDIS_PREFIX", .meaning = "stands before all keys and channels; empty beside nodes of the compatible product"},
   // Relay
   {.name = "RELAY_TIMEOUT", .type = kInt, .fallback = "0", .bad = D, .min = 0, .max = 1'000'000, .meaning = "seconds for a whole upstream call; 0 = no limit"},
   {.name = "RELAY_MAX_IDLE_CONNS", .type = kInt, .fallback = "500", .bad = D, .min = 0, .max = 1'000'000, .meaning = "idle upstream connections kept"},

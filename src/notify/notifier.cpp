@@ -113,7 +113,10 @@ void Notifier::tell_about(const Charged& charged) {
 }
 
 void Notifier::tell(const Recipient& to, const Message& message) {
-  if (!throttle_.admit(to.id, message.type, clock_.unix_seconds())) {
+  auto shared = shared_count_ ? shared_count_(to.id, message.type) : std::nullopt;
+  // Counted here as well, for when the shared count cannot be asked.
+  bool own = throttle_.admit(to.id, message.type, clock_.unix_seconds());
+  if (!shared.value_or(own)) {
     core::log::info("notification limit exceeded for user {} with type {}", to.id.value, message.type);
     return;
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -38,6 +39,10 @@ class Notifier {
   Notifier(NotifierSettings settings, sql::Pool& pool, const core::Clock& clock, OptionsInForce options,
            ShownBalance shown_balance, Transport& transport);
   ~Notifier();  // as stop()
+  // Counts that several nodes share: whether this one may be sent, nullopt when nobody can say, and this node's own
+  // count decides. Set before start(); called on the notifier's thread, where it may wait for a moment.
+  using SharedCount = std::function<std::optional<bool>(core::UserId, const std::string& type)>;
+  void share_counts(SharedCount count) { shared_count_ = std::move(count); }
   void start();
   void stop();  // ends what runs; what waits is not told
 
@@ -70,6 +75,7 @@ class Notifier {
   ShownBalance shown_balance_;
   Transport& transport_;
   Throttle throttle_;
+  SharedCount shared_count_;
   // Addresses that failed three times in a row rest for an hour: nobody makes us knock at a door for ever.
   struct Failures {
     int in_a_row = 0;

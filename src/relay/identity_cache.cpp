@@ -12,8 +12,20 @@ namespace {
 
 constexpr std::size_t kMostEntries = 100'000;
 
-// On a thread of the SQL pool.
-std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billing, const std::string& key) {
+// What a key allows, besides what its owner may.
+void set_key(Identity& identity, model::Token token, billing::Billing& billing) {
+  identity.found = true;
+  identity.token = std::move(token);
+  identity.wallet = billing.wallet(identity.token.user_id);
+  identity.spent_before = {identity.wallet->spent};
+  for (auto& name : model::split_list(identity.token.model_limits)) identity.model_limits.insert(std::move(name));
+  identity.allow_ips = core::IpAllowList(identity.token.allow_ips);
+  if (!identity.token.unlimited_quota) identity.key_limit = billing.key_limit(identity.token.id);
+}
+
+// On a thread of the SQL pool. `share`: where the rows are kept for other nodes.
+std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billing, const std::string& key,
+                                        model::RowCache* share) {
   auto lease = pool.lease();
   if (!lease) {
     core::log::warn("a key cannot be looked up: {}", lease.error().message);
@@ -27,17 +39,13 @@ std::shared_ptr<Identity> load_identity(sql::Pool& pool, billing::Billing& billi
   }
   auto identity = std::make_shared<Identity>();
   if (!*token) return identity;
-  identity->found = true;
-  identity->token = std::move(**token);
-  identity->wallet = billing.wallet(identity->token.user_id);
-  identity->spent_before = {identity->wallet->spent};
+  if (share) share->put(**token);
+  set_key(*identity, std::move(**token), billing);
   auto user = model::find_user(db, identity->token.user_id);
   if (!user) return nullptr;
   if (!*user) return identity;
+  if (share) share->put(**user);
   set_owner(*identity, **user, billing);
-  for (auto& name : model::split_list(identity->token.model_limits)) identity->model_limits.insert(std::move(name));
-  identity->allow_ips = core::IpAllowList(identity->token.allow_ips);
-  if (!identity->token.unlimited_quota) identity->key_limit = billing.key_limit(identity->token.id);
   *lease = sql::Pool::Lease();
   if (!identity->token.unlimited_quota)
     identity->token.remain_quota = billing.shown_token_balance(identity->token.id, identity->token.remain_quota);
@@ -71,17 +79,51 @@ void set_owner(Identity& identity, const model::User& user, billing::Billing& bi
   identity.spent_before = {identity.wallet->spent};
 }
 
+// Of a key without a limit of its own: what others would see of such a limit is for SQL to say.
+net::awaitable<std::shared_ptr<Identity>> IdentityCache::find_shared(const std::string& key) {
+  auto begin = [this, &key](auto done) {
+    rows_->find_token(key, [this, done](std::optional<model::Token> token) mutable {
+      if (!token || !token->unlimited_quota) return done(nullptr);
+      auto owner = token->user_id;
+      rows_->find_user(owner, [this, done, token = std::move(token)](const std::optional<model::User>& user) mutable {
+        if (!user) return done(nullptr);
+        auto identity = std::make_shared<Identity>();
+        set_key(*identity, std::move(*token), billing_);
+        set_owner(*identity, *user, billing_);
+        done(std::move(identity));
+      });
+    });
+  };
+  auto found = co_await net::suspend<std::shared_ptr<Identity>>(begin);
+  co_return found;
+}
+
 net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key) {
   const auto drops = drops_;
-  auto loaded = co_await net::suspend<std::shared_ptr<Identity>>([this, &key](auto done) {
-    bool taken = threads_.submit([this, key, done] { done(load_identity(pool_, billing_, key)); });
+  auto known = entries_.find(key);
+  if (rows_ && known == entries_.end()) {
+    auto shared = co_await find_shared(key);
+    if (shared && drops == drops_) {
+      // Good for this request; the next one has it read from SQL.
+      shared->loaded = clock_.steady() - life_ / 2;
+      if (entries_.size() >= kMostEntries) entries_.clear();
+      entries_[key] = {shared, false, clock_.steady()};
+      co_return shared;
+    }
+    known = entries_.find(key);
+  }
+  auto last_shared = known == entries_.end() ? core::SteadyTime{} : known->second.shared;
+  bool share = rows_ && clock_.steady() - last_shared > rows_->life() / 2;
+  auto loaded = co_await net::suspend<std::shared_ptr<Identity>>([this, &key, share](auto done) {
+    bool taken = threads_.submit(
+        [this, key, share, done] { done(load_identity(pool_, billing_, key, share ? rows_ : nullptr)); });
     if (!taken) done(nullptr);
   });
   // What was read before something was dropped serves this request and is not kept.
   if (loaded && drops == drops_) {
     loaded->loaded = clock_.steady();
     if (entries_.size() >= kMostEntries) entries_.clear();
-    entries_[key] = {loaded, false};
+    entries_[key] = {loaded, false, share ? loaded->loaded : last_shared};
   } else if (auto found = entries_.find(key); found != entries_.end()) {
     found->second.refreshing = false;
   }

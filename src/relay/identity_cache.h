@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/ip_address.h"
 #include "core/thread_pool.h"
+#include "model/row_cache.h"
 #include "model/token.h"
 #include "model/user.h"
 #include "net/awaitable.h"
@@ -51,6 +52,8 @@ class IdentityCache {
   // nullptr when the key is not known here and SQL cannot be asked. An entry older than half its life is refreshed in
   // the background, one older than that is waited for, unless SQL is away.
   net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key);
+  // From now on keys that are not known here are looked for there before SQL is asked, and what SQL says is kept there.
+  void share_rows(model::RowCache& rows) { rows_ = &rows; }
   void drop(std::string_view key);
   void drop_user(core::UserId user);
   void drop_token(core::TokenId token);  // and keys that were not found: it may be one of them
@@ -59,14 +62,17 @@ class IdentityCache {
 
  private:
   net::awaitable<std::shared_ptr<const Identity>> load(std::string key);
+  net::awaitable<std::shared_ptr<Identity>> find_shared(const std::string& key);
 
   sql::Pool& pool_;
   core::ThreadPool& threads_;
   billing::Billing& billing_;
   const core::Clock& clock_;
+  model::RowCache* rows_ = nullptr;
   struct Entry {
     std::shared_ptr<const Identity> identity;
     bool refreshing = false;
+    core::SteadyTime shared{};  // when its rows were last written for other nodes
   };
   NameMap<Entry> entries_;
   std::uint64_t drops_ = 0;

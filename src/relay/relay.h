@@ -81,6 +81,11 @@ class Relay {
   void drop_identities();
   void set_identity_life(std::chrono::milliseconds life);
 
+  // Rows that nodes share; set before the first request.
+  void share_rows(model::RowCache& rows) {
+    for (auto& local : locals_) local->identities.share_rows(rows);
+  }
+
   // At the end of a drain: upstream calls are cancelled, streams get an error event and are charged for what came.
   void end_attempts();
   bool shutting_down() const { return shutting_down_.load(std::memory_order_relaxed); }
@@ -105,6 +110,10 @@ class Relay {
   };
   Local& local(const net::Worker& worker);
 
+  // A key of a channel was taken whose keys take turns: for nodes that share the turns. Waits for nothing. Set before
+  // the first request, may be empty.
+  std::function<void(const Channel&)> turn_taken;
+
   // Told of users whose balance may be low after a charge (relay/low_balance); waits for nothing. Set before the first
   // request, may be empty.
   std::function<void(core::UserId, core::Quota charge)> low_balance;
@@ -118,7 +127,7 @@ class Relay {
   core::ThreadPool& cpu_threads;
   core::RateLimits& limits;
   const core::Clock& clock;
-  const std::unique_ptr<AffinityChannels> affinity_channels;
+  std::unique_ptr<AffinityChannels> affinity_channels;  // in memory unless set before the first request
   AffinityUsages affinity_usages;
   Spool spool;                 // long uploads
   SystemLoad load;             // of the machine; whoever runs the relay starts it

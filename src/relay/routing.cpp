@@ -41,6 +41,7 @@ std::optional<RelayError> pick_key(Request& request) {
     return gateway_error(500, "channel:no_available_key",
                          channel.all_keys == 0 ? "no keys available" : "no enabled keys");
   request.key = pick_key(channel, request.local.random);
+  if (channel.key_choice == KeyChoice::kPolling && request.relay.turn_taken) request.relay.turn_taken(channel);
   return std::nullopt;
 }
 

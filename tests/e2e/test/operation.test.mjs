@@ -87,8 +87,8 @@ describe("operation", { timeout: 180_000 }, () => {
     assert.match(wrong.stderr, /ERROR PORT: "99999" is out of range; set a number between 1 and 65535/);
     assert.match(wrong.stderr, /ERROR NODE_TYPE: "boss" is not known; set one of master\|slave/);
     assert.match(wrong.stderr.trim().split("\n").at(-1), /^FATAL 78 configuration: 3 variables cannot be used; /);
-    assert.equal(start({ REDIS_CONN_STRING: "redis://:CANARY@r" }).status, 78);
-    assert.doesNotMatch(start({ REDIS_CONN_STRING: "redis://:CANARY@r" }).stderr, /CANARY/);
+    assert.equal(start({ REDIS_CONN_STRING: "http://:CANARY@r" }).status, 78);
+    assert.doesNotMatch(start({ REDIS_CONN_STRING: "http://:CANARY@r" }).stderr, /CANARY/);
     assert.equal(start({}, ["--nonsense", "1"]).status, 2);
     assert.match(start({}, ["--version"]).stdout, /^v\d+\.\d+\.\d+\n$/);
   });

@@ -155,10 +155,6 @@ TEST(Config, BadValuesRefuseOrFallBackAsTheTableSays) {
   EXPECT_EQ(load({{"RELAY_TIMEOUT", "soon"}, {"TOLLGATE_STRICT_CONFIG", "yes"}}).report.errors.size(), 1U);
 }
 
-TEST(Config, SettingsWithoutEffectInThisBuildAreRefused) {
-  EXPECT_EQ(load({{"REDIS_CONN_STRING", "redis://r"}}).report.errors.size(), 1U);
-}
-
 TEST(Config, ErrorsNeverCarryASecret) {
   for (const auto& text :
        load({{"SQL_DSN", "root:CANARY@tcp(db)/a"}, {"TOLLGATE_ADMIN_TOKEN", "CANARY"}}).report.errors)
