@@ -161,6 +161,7 @@ TEST_F(RowCacheTest, FollowsBalancesWithoutMakingRows) {
   auto limited = token();
   limited.unlimited_quota = false;
   rows_->put(limited);
+  ASSERT_TRUE(eventually([&] { return find_user() && find_token(); }));
   rows_->wallet_moved(core::UserId{7}, core::Quota{-10});
   rows_->key_limit_moved(core::TokenId{3}, core::Quota{8});
   EXPECT_TRUE(eventually([&] { return field("user:7", "Quota") == "990"; }));
