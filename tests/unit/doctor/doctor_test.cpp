@@ -31,10 +31,10 @@ TEST(Report, IsReadByPeopleAndPrograms) {
 }
 
 // A database with nodes in its registry; the doctor stands beside them.
-class DoctorTest : public cluster::DatabaseFile {
+class DoctorTest : public cluster::SharedDatabase {
  protected:
   void SetUp() override {
-    DatabaseFile::SetUp();
+    SharedDatabase::SetUp();
     data_ = std::filesystem::temp_directory_path() / ("tollgate-doctor-" + std::to_string(::getpid()));
     std::filesystem::create_directories(data_);
     core::ConfigSources sources;
@@ -46,7 +46,7 @@ class DoctorTest : public cluster::DatabaseFile {
   }
   void TearDown() override {
     std::filesystem::remove_all(data_);
-    DatabaseFile::TearDown();
+    SharedDatabase::TearDown();
   }
 
   struct Node {
@@ -115,7 +115,7 @@ class DoctorTest : public cluster::DatabaseFile {
   std::string id_;
 };
 
-TEST_F(DoctorTest, FindsNothingWrongWithNodesThatAgree) {
+TEST_P(DoctorTest, FindsNothingWrongWithNodesThatAgree) {
   beat({.name = "master", .master = true});
   beat({.name = "n2"});
   auto report = examine();
@@ -124,7 +124,7 @@ TEST_F(DoctorTest, FindsNothingWrongWithNodesThatAgree) {
     EXPECT_TRUE(std::ranges::count(at(report, Verdict::kPass), id)) << id << report.text("");
 }
 
-TEST_F(DoctorTest, REQ_CL_46_NamesTheNodeWithAnotherSessionSecret) {
+TEST_P(DoctorTest, REQ_CL_46_NamesTheNodeWithAnotherSessionSecret) {
   beat({.name = "master", .master = true});
   beat({.name = "n2"});
   beat({.name = "n3", .secret = "another secret of this one"});
@@ -136,20 +136,20 @@ TEST_F(DoctorTest, REQ_CL_46_NamesTheNodeWithAnotherSessionSecret) {
   EXPECT_EQ(report.text("").find(secret_), std::string::npos);
 }
 
-TEST_F(DoctorTest, REQ_CL_46_SaysSoWhenItIsThisMachineThatDiffers) {
+TEST_P(DoctorTest, REQ_CL_46_SaysSoWhenItIsThisMachineThatDiffers) {
   beat({.name = "master", .master = true});
   beat({.name = "n2"});
   EXPECT_TRUE(says(examine("a secret of this machine alone"), "S-02", "here"));
 }
 
-TEST_F(DoctorTest, REQ_CL_44_NamesNodesOnAnotherRedisAndNodesThatHearNothing) {
+TEST_P(DoctorTest, REQ_CL_44_NamesNodesOnAnotherRedisAndNodesThatHearNothing) {
   beat({.name = "master", .master = true});
   beat({.name = "n2", .redis_id = "redis-2"});
   auto report = examine();
   EXPECT_TRUE(says(report, "C-03", "split Redis")) << report.text("");
 }
 
-TEST_F(DoctorTest, REQ_CL_45_SuggestsWeightsForALopsidedShare) {
+TEST_P(DoctorTest, REQ_CL_45_SuggestsWeightsForALopsidedShare) {
   beat({.name = "master", .info = R"({"requests_taken":900,"cores":4})", .master = true});
   beat({.name = "n2", .info = R"({"requests_taken":50,"cores":4})"});
   beat({.name = "n3", .info = R"({"requests_taken":50,"cores":2})"});
@@ -159,7 +159,7 @@ TEST_F(DoctorTest, REQ_CL_45_SuggestsWeightsForALopsidedShare) {
   EXPECT_EQ(report.exit_code(), 0) << "a warning";
 }
 
-TEST_F(DoctorTest, WarnsOfClocksZonesAndAMissingMaster) {
+TEST_P(DoctorTest, WarnsOfClocksZonesAndAMissingMaster) {
   beat({.name = "n2", .info = R"({"clock_offset_ms":-9000})"});
   beat({.name = "n3", .tz = "Asia/Shanghai"});
   auto report = examine();
@@ -167,13 +167,15 @@ TEST_F(DoctorTest, WarnsOfClocksZonesAndAMissingMaster) {
   EXPECT_TRUE(says(report, "C-05", "n2 -9000 ms")) << report.text("");
 }
 
-TEST_F(DoctorTest, FailsForChargesInQuarantineAndJournalsOfNodesThatAreGone) {
+TEST_P(DoctorTest, FailsForChargesInQuarantineAndJournalsOfNodesThatAreGone) {
   beat({.name = "master", .master = true});
   run("INSERT INTO tg_quarantine (node_id, seq, consumer, at, error, record) VALUES ('x', 1, 'main', 0, 'no', '')");
   EXPECT_TRUE(says(examine(), "J-03", "1 record"));
   run("UPDATE tg_nodes SET heartbeat_at = heartbeat_at - 90000, journal_last_seq = 7");
   EXPECT_TRUE(says(examine(), "J-02", "master (7 records)"));
 }
+
+INSTANTIATE_TEST_SUITE_P(OnSqlite, DoctorTest, testing::Values(sql::Dialect::kSqlite));
 
 }  // namespace
 }  // namespace tollgate::doctor
