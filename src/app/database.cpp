@@ -232,9 +232,11 @@ int open_databases(const core::Config& config, std::size_t connections, Database
               fmt::format("database \"{}\" cannot be created: {}", sql::database_of(*dsn), done.error().message),
               "create it with: " + create_statement(*dsn));
         core::log::info("database {} created", sql::database_of(*dsn));
-      } else if (int code = final_failure("SQL_DSN", *dsn, lease.error(), config); code != kOk) {
-        return code;
+        // The pool remembers for a moment that it was missing.
+        pool = sql::open_pool(*dsn, settings);
+        continue;
       }
+      if (int code = final_failure("SQL_DSN", *dsn, lease.error(), config); code != kOk) return code;
       trouble = fmt::format("{} is not reached: {}", sql::place_of(*dsn), lease.error().message);
     }
     const auto now = steady_clock::now();
