@@ -140,12 +140,14 @@ describe("three nodes, one mind", { timeout: 300_000 }, () => {
 
   it("a node is drained and resumed by request on another node, and by command", async () => {
     const [, node2] = cluster.nodes;
-    const ready = async () => (await fetch(`${node2.url}/readyz`)).status;
+    const ready = () => fetch(`${node2.url}/readyz`).then(({ status }) => status, () => "refused");
+    const state = async () => (await view(cluster.master)).nodes.find(({ name }) => name === "node2").state;
     assert.equal((await ask(cluster.master, "POST", "nodes/node2/drain", { deadline_s: 5 })).status, 200);
-    await eventually(async () => (await ready()) === 503, "node2 is not ready", 12_000);
-    assert.equal((await chat(node2, cluster.key)).status, 200); // whoever comes all the same is served
+    await eventually(async () => (await ready()) === "refused", "node2 takes nothing new", 12_000);
+    await eventually(async () => (await state()) === "drained", "node2 is drained", 15_000);
     assert.equal((await command(cluster, "resume", "node2")).code, 0);
     await eventually(async () => (await ready()) === 200, "node2 is ready again", 15_000);
+    assert.equal((await chat(node2, cluster.key)).status, 200);
     assert.equal((await ask(cluster.master, "DELETE", "nodes/node2")).status, 409);
     assert.equal((await ask(cluster.master, "GET", "nodes/nobody")).status, 404);
     assert.equal((await fetch(`${node2.url}/api/tollgate/cluster`)).status, 401);
@@ -185,8 +187,12 @@ describe("three nodes, one mind", { timeout: 300_000 }, () => {
     });
     try {
       assert.match(copy.output(), /copy of its own; the copied journal is set aside/);
-      const { nodes } = await view(copy);
-      const [one, two] = ["node2", "copy"].map((name) => nodes.find((node) => node.name === name));
+      const both = async () => {
+        const { nodes } = await view(copy);
+        const found = ["node2", "copy"].map((name) => nodes.find((node) => node.name === name));
+        return found.every(Boolean) && found;
+      };
+      const [one, two] = await eventually(both, "both are listed", 5_000);
       assert.notEqual(one.id, two.id);
       assert.equal(one.state, "ready");
     } finally {

@@ -94,6 +94,7 @@ export class Cluster {
         self.admin = await Account.setup(self.nodes[0].url);
         await self.admin.channel({ base_url: self.mock.url, models: "gpt-4o-mini" });
         self.key = (await self.admin.token({ name: "cluster" })).key;
+        for (const node of self.nodes) await eventually(() => self.serves(node), `${node.name} serves the channel`, 10_000);
       }
     } catch (error) {
       await self.stop().catch(() => {});
@@ -135,9 +136,15 @@ export class Cluster {
     return Account.login(node.url, rootName, rootPassword);
   }
 
-  /** Waits until every node has loaded what was saved last: each lists the channels that the master lists. */
-  async seenByAll(check, what, ms = 10_000) {
-    for (const node of this.nodes) await eventually(() => check(node), `${node.name}: ${what}`, ms);
+  /** Whether the node knows the key and the channel; costs a request. */
+  async serves(node) {
+    const answer = await fetch(`${node.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.key}` },
+      body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "[[mock usage=1:1]] hello" }] }),
+    });
+    await answer.text();
+    return answer.status === 200;
   }
 
   async stop() {
