@@ -79,7 +79,7 @@ export async function startRedis({ password, acl = [], tls = false, unix = false
   const at = port ?? (await freePort());
   const certificates = tls ? makeCertificates(home) : undefined;
   const given = ["--bind", "127.0.0.1", "--dir", home, "--save", "", "--appendonly", "no"];
-  if (tls) given.push("--port", "0", "--tls-port", String(at), "--tls-cert-file", certificates.cert, "--tls-key-file", certificates.key, "--tls-ca-cert-file", certificates.ca);
+  if (tls) given.push("--port", "0", "--tls-port", String(at), "--tls-cert-file", certificates.cert, "--tls-key-file", certificates.key, "--tls-ca-cert-file", certificates.ca, "--tls-auth-clients", "optional");
   else given.push("--port", String(at));
   if (password) given.push("--requirepass", password);
   for (const line of acl) given.push("--user", ...line.split(" "));
