@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "app/cluster_node.h"
+#include "app/redis_services.h"
 #include "doctor/doctor.h"
 #include "sql/server.h"
 
@@ -48,15 +49,6 @@ std::vector<std::string> session_secrets(const core::Config& config) {
   return secrets;
 }
 
-core::Result<redis::Settings> redis_of(const core::Config& config) {
-  redis::Settings settings;
-  if (config.text("REDIS_CONN_STRING").empty()) return settings;
-  auto address = redis::parse_address(config.text("REDIS_CONN_STRING"));
-  if (!address) return core::error(address.error().code, "REDIS_CONN_STRING: " + address.error().message);
-  settings.address = std::move(*address);
-  return settings;
-}
-
 std::string asked(const CommandLine& line, std::string_view name) {
   auto found = line.asked.find(name);
   return found == line.asked.end() ? std::string() : found->second;
@@ -80,7 +72,7 @@ int doctor_command(const CommandLine& line, const core::Config& config, const co
       .log_error = {},
       .main_place = {},
       .log_place = {},
-      .redis = redis_of(config)};
+      .redis = redis_settings(config)};
   open_database(config, "SQL_DSN", setting.main, setting.main_place, setting.main_error);
   if (!config.text("LOG_SQL_DSN").empty())
     open_database(config, "LOG_SQL_DSN", setting.log, setting.log_place, setting.log_error);

@@ -293,7 +293,11 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                        .session_secrets = session_secrets.now(),
                        .redis = redis->get()},
                       {.reload = [&] { return load_into(snapshots, pool, defaults); },
-                       .state = [&] { return server.draining() ? "draining" : "ready"; },
+                       .state = [&]() -> std::string {
+                         if (!server.draining()) return "ready";
+                         const bool done = cluster.registry().drained_by_request() && server.open_exchanges() == 0;
+                         return done ? "drained" : "draining";
+                       },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
                        .facts =
                            [&](boost::json::object& facts) {
@@ -520,6 +524,8 @@ int run(const std::vector<std::string>& arguments) {
   if (line.command == "healthcheck")
     return healthcheck(config.text("TOLLGATE_DATA_DIR"), config.list("TOLLGATE_LISTEN"),
                        static_cast<std::uint16_t>(config.integer("PORT")));
+  if (line.command != "serve")
+    (void)core::log::open({.directory = {}, .level = core::log::Level::kWarn, .on_stderr = true});
   if (line.command == "doctor") return doctor_command(line, config, report, reported_version(config));
   if (line.command == "cluster" || line.command == "journal") {
     Databases databases;

@@ -111,7 +111,7 @@ core::Result<Replayed> replay_journal(const std::string& path, sql::Pool& main, 
                                                  ": it is not the one that the journal belongs to");
   auto journal = Journal::open_to_read(found->directory, clock);
   if (!journal) return journal.error();
-  const auto unreachable = core::error(core::Errc::kUnavailable, "the database does not answer; run this again");
+  auto unreachable = core::error(core::Errc::kUnavailable, "the database does not answer; run this again");
   Replayed done{.node = status.node, .rows = status.waiting};
 
   Slices none;

@@ -58,7 +58,11 @@ spdlog::level::level_enum native(Level level) {
 
 std::string open(const Settings& settings) {
   g_level = static_cast<int>(settings.level);
-  std::vector<spdlog::sink_ptr> sinks{std::make_shared<spdlog::sinks::stdout_sink_mt>()};
+  std::vector<spdlog::sink_ptr> sinks;
+  if (settings.on_stderr)
+    sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  else
+    sinks.push_back(std::make_shared<spdlog::sinks::stdout_sink_mt>());
   std::string warning;
   if (!settings.directory.empty()) {
     try {

@@ -16,6 +16,7 @@ struct Settings {
   Level level = Level::kInfo;
   std::size_t max_bytes = 100U << 20U;
   std::size_t keep_files = 10;
+  bool on_stderr = false;  // instead of standard output, which belongs to what a command prints
 };
 
 // Once, before threads start; returns a warning to print when the directory cannot be written (files are then off).
