@@ -13,7 +13,6 @@
 namespace tollgate::doctor {
 namespace {
 
-using redis::Reply;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 

@@ -133,7 +133,8 @@ void RedisRateLimits::ask_list(RateStep step, std::string key, RateRule rule, Do
 
 void RedisRateLimits::ask_bucket(std::string key, RateRule rule, Done done) {
   auto requested = rule.seconds;
-  client_.run(kBucket, client_.key("rateLimit:" + key.substr(4)),
+  auto name = client_.key("rateLimit:" + key.substr(4));
+  client_.run(kBucket, std::move(name),
               {std::to_string(requested), std::to_string(rule.count), std::to_string(rule.count * rule.seconds)},
               [this, key = std::move(key), rule, requested, done = std::move(done)](const core::Result<Reply>& reply) {
                 if (!is_numbers(reply, 2)) return ask_memory(RateStep::kTake, key, rule, done);

@@ -172,7 +172,7 @@ awaitable<void> SentinelRouter::Group::watch(Endpoint sentinel) {
   while (!stopped) {
     auto opened = co_await open_sentinel(network, sentinel, access, steady_clock::now() + network.connect_timeout);
     if (opened && !stopped) {
-      auto connection = *opened;
+      const auto& connection = *opened;
       auto heard = std::make_shared<steady_clock::time_point>(steady_clock::now());
       listening[sentinel] = connection;
       connection->listen([self = shared_from_this(), heard](const Reply& reply) {
