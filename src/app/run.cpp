@@ -42,6 +42,8 @@
 #include "core/log.h"
 #include "net/resolver.h"
 #include "net/worker.h"
+#include "redis/address.h"
+#include "sql/dsn.h"
 #include "sql/transaction.h"
 
 namespace tollgate::app {
@@ -195,6 +197,17 @@ void reload(const core::ConfigSources& sources, LiveSecrets& secrets) {
   secrets.replace(given_session_secrets(config));
   core::log::info("log file opened anew, log level and session secrets read again");
   core::log::flush();
+}
+
+// What the table of variables cannot check: connection strings have grammars of their own.
+int check_connection_strings(const core::Config& config) {
+  for (const char* variable : {"SQL_DSN", "LOG_SQL_DSN"})
+    if (auto dsn = sql::parse_dsn(config.text(variable), config.text("SQLITE_PATH")); !dsn)
+      return fatal(kConfiguration, variable, dsn.error().message, "docs/databases.md shows the forms");
+  if (const auto& text = config.text("REDIS_CONN_STRING"); !text.empty())
+    if (auto address = redis::parse_address(text); !address)
+      return fatal(kConfiguration, "REDIS_CONN_STRING", address.error().message, "docs/redis.md shows the forms");
+  return kOk;
 }
 
 int serve(const core::Config& config, const core::ConfigSources& sources) {
@@ -517,6 +530,8 @@ int run(const std::vector<std::string>& arguments) {
     if (line.command == "serve" && !line.check) delay_exit(config);
     return code;
   }
+  if (line.command != "doctor")
+    if (int code = check_connection_strings(config); code != kOk) return code;
   if (auto dropped = drop_privileges(config, line.command == "serve" && !line.check); !dropped)
     return fatal(kNotPermitted, "TOLLGATE_RUN_AS", dropped.error().message, "start as that user, or as root");
   if (line.command == "config") return line.check ? kOk : (std::printf("%s", config.describe().c_str()), kOk);
