@@ -48,6 +48,8 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
     env: {
       PORT: String(port),
       TOLLGATE_LISTEN: `${host}:${port}`,
+      // Of a server, which keeps its address over restarts; another one would look like a copy of the data directory.
+      TOLLGATE_ADVERTISE: `http://${host}:3000`,
       TOLLGATE_DATA_DIR: home,
       TOLLGATE_LOG_DIR: join(home, "logs"),
       TOLLGATE_WORKERS: String(workers),
