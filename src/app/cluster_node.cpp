@@ -18,6 +18,8 @@
 
 #include "app/command_line.h"
 #include "app/node_name.h"
+#include "app/secrets.h"
+#include "app/signals.h"
 #include "cluster/identity.h"
 #include "cluster/redis_signals.h"
 #include "cluster/schema_gate.h"
@@ -37,12 +39,6 @@ constexpr auto kReaping = seconds(60);
 constexpr auto kLife = seconds(5), kDeafLife = seconds(1);
 
 bool is_master(const core::Config& config) { return config.text("NODE_TYPE") == "master"; }
-
-// Whether SIGTERM or SIGINT came, which every thread blocks: a start that waits must not outlive it.
-bool asked_to_stop() {
-  sigset_t pending;
-  return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
-}
 
 std::string first_address() {
   ifaddrs* list = nullptr;
@@ -92,16 +88,6 @@ cluster::Mixed mixed(const core::Config& config) {
   return text == "on" ? cluster::Mixed::kOn : text == "off" ? cluster::Mixed::kOff : cluster::Mixed::kAuto;
 }
 
-std::vector<std::string> split_bars(std::string_view list) {
-  std::vector<std::string> parts;
-  while (!list.empty()) {
-    auto bar = list.find('|');
-    if (auto part = list.substr(0, bar); !part.empty()) parts.emplace_back(part);
-    list = bar == std::string_view::npos ? std::string_view() : list.substr(bar + 1);
-  }
-  return parts;
-}
-
 // The data directory remembers its cluster: another database under the same journal is worth a word.
 void remember_cluster(const std::string& directory, const std::string& id) {
   const auto path = directory + "/cluster_id";
@@ -126,13 +112,6 @@ std::string advertised_address(const core::Config& config, std::uint16_t port) {
   return fmt::format("http://{}:{}", first_address(), port);
 }
 
-std::vector<std::string> crypto_secrets(const core::Config& config, const std::string& session_secret) {
-  std::vector<std::string> secrets{config.text("CRYPTO_SECRET").empty() ? session_secret
-                                                                        : config.text("CRYPTO_SECRET")};
-  for (auto& older : split_bars(config.text("CRYPTO_SECRET_PREVIOUS"))) secrets.push_back(std::move(older));
-  return secrets;
-}
-
 Joined join_cluster(const core::Config& config, const std::string& advertise, sql::Pool& pool) {
   const auto& data_dir = config.text("TOLLGATE_DATA_DIR");
   if (!is_master(config) && pool.dialect() == sql::Dialect::kSqlite && !config.boolean("TOLLGATE_ALLOW_SQLITE_CLUSTER"))
@@ -146,11 +125,11 @@ Joined join_cluster(const core::Config& config, const std::string& advertise, sq
   const auto& migrate = config.text("TOLLGATE_MIGRATE");
   const cluster::SchemaSettings schema{.migrate = migrate == "only" || (migrate == "auto" && is_master(config)),
                                        .wait = config.duration("TOLLGATE_SCHEMA_WAIT")};
-  const auto result = cluster::await_schema(pool, starter, schema, asked_to_stop);
+  const auto result = cluster::await_schema(pool, starter, schema, stop_is_asked);
   switch (result.outcome) {
     case cluster::SchemaOutcome::kReady: break;
     case cluster::SchemaOutcome::kWaited:
-      if (asked_to_stop()) return {false, kOk, {}};
+      if (stop_is_asked()) return {false, kOk, {}};
       return {false,
               fatal(kGaveUpWaiting, "schema", result.detail,
                     "start a master on this database, or wait longer with TOLLGATE_SCHEMA_WAIT"),
@@ -169,7 +148,7 @@ Joined join_cluster(const core::Config& config, const std::string& advertise, sq
 
   auto dropped = cluster::drop_copied_identity(data_dir, {advertise, cluster::boot_id()}, pool, [] {
     std::this_thread::sleep_for(milliseconds(300));
-    return !asked_to_stop();
+    return !stop_is_asked();
   });
   if (!dropped)
     return {false, fatal(kDependencyAway, "SQL_DSN", dropped.error().message, "see the database's own log"), {}};

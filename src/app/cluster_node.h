@@ -40,9 +40,6 @@ Joined join_cluster(const core::Config& config, const std::string& advertise, sq
 // http://<address>:<port> by which other machines reach this one.
 std::string advertised_address(const core::Config& config, std::uint16_t port);
 
-// CRYPTO_SECRET and the older ones; that of sessions stands in where it is not set.
-std::vector<std::string> crypto_secrets(const core::Config& config, const std::string& session_secret);
-
 class ClusterNode {
  public:
   struct Setting {

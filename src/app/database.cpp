@@ -10,6 +10,7 @@
 
 #include "app/command_line.h"
 #include "app/node_name.h"
+#include "app/signals.h"
 #include "core/log.h"
 #include "model/schema.h"
 #include "sql/server.h"
@@ -23,12 +24,6 @@ using std::chrono::steady_clock;
 constexpr auto kLook = milliseconds(250);
 constexpr auto kTell = std::chrono::seconds(10);
 constexpr std::string_view kGrammar = "docs/databases.md shows the forms";
-
-// SIGTERM or SIGINT, which every thread blocks: a start that waits must not outlive it.
-bool stop_asked() {
-  sigset_t pending;
-  return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
-}
 
 sql::ServerSettings settings_of(const core::Config& config, std::size_t connections) {
   sql::ServerSettings settings;
@@ -240,7 +235,7 @@ int open_databases(const core::Config& config, std::size_t connections, Database
       trouble = fmt::format("{} is not reached: {}", sql::place_of(*dsn), lease.error().message);
     }
     const auto now = steady_clock::now();
-    if (now - begun >= config.duration("TOLLGATE_START_WAIT") || stop_asked())
+    if (now - begun >= config.duration("TOLLGATE_START_WAIT") || stop_is_asked())
       return fatal(kDependencyAway, "SQL_DSN", trouble, "start the database that takes writes, or mend SQL_DSN");
     if (now - told >= kTell) {
       told = now;

@@ -2,8 +2,9 @@
 
 #include <fmt/core.h>
 
-#include "app/cluster_node.h"
+#include "app/node_name.h"
 #include "app/redis_services.h"
+#include "app/secrets.h"
 #include "doctor/doctor.h"
 #include "sql/server.h"
 
@@ -37,15 +38,11 @@ void open_database(const core::Config& config, std::string_view variable, std::u
     error = fmt::format("{}: {}", variable, opened.error().message);
 }
 
+// As the node beside us has them; empty where it made its own and that cannot be read.
 std::vector<std::string> session_secrets(const core::Config& config) {
-  std::vector<std::string> secrets;
-  if (config.text("SESSION_SECRET").empty()) return secrets;
-  secrets.push_back(config.text("SESSION_SECRET"));
-  for (std::string_view rest = config.text("SESSION_SECRET_PREVIOUS"); !rest.empty();) {
-    auto bar = rest.find('|');
-    secrets.emplace_back(rest.substr(0, bar));
-    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
-  }
+  auto secrets = given_session_secrets(config);
+  if (secrets.front().empty()) secrets.front() = kept_session_secret(config.text("TOLLGATE_DATA_DIR"));
+  if (secrets.front().empty()) secrets.clear();
   return secrets;
 }
 
@@ -77,9 +74,7 @@ int doctor_command(const CommandLine& line, const core::Config& config, const co
   if (!config.text("LOG_SQL_DSN").empty())
     open_database(config, "LOG_SQL_DSN", setting.log, setting.log_place, setting.log_error);
   const auto found = doctor::examine(setting);
-  const auto title =
-      fmt::format("{} {}, Tollgate {}", config.text("NODE_TYPE"),
-                  config.text("TOLLGATE_NODE_NAME").empty() ? "here" : config.text("TOLLGATE_NODE_NAME"), version);
+  const auto title = fmt::format("{} {}, Tollgate {}", config.text("NODE_TYPE"), node_name(config), version);
   std::fputs((line.json ? found.json(title) : found.text(title)).c_str(), stdout);
   return found.exit_code();
 }

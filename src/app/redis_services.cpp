@@ -1,10 +1,10 @@
 #include "app/redis_services.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <ctime>
 
+#include "app/node_name.h"
 #include "core/json_text.h"
 #include "core/log.h"
 #include "redis/rate_limits.h"
@@ -20,14 +20,8 @@ constexpr auto kFirstWait = std::chrono::seconds(3);
 
 // What CLIENT LIST shows: names there hold no blanks.
 std::string client_name(const core::Config& config) {
-  std::string node = config.text("TOLLGATE_NODE_NAME");
-  if (node.empty()) node = config.text("HOSTNAME");
-  if (node.empty()) {
-    char host[256] = {};
-    if (::gethostname(host, sizeof host - 1) == 0) node = host;
-  }
-  for (char& c : node)
-    if (c <= ' ' || c > '~') c = '-';
+  auto node = printable_node_name(config);
+  std::ranges::replace(node, ' ', '-');
   return "tollgate:" + node;
 }
 

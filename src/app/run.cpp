@@ -146,15 +146,6 @@ api::Settings::Limit limit_of(const core::Config& config, const std::string& nam
   return {config.boolean(name + "_ENABLE"), config.integer(name), config.integer(name + "_DURATION")};
 }
 
-// For people: what they call it, else the machine's name.
-std::string node_name(const core::Config& config) {
-  for (std::string_view name : {"TOLLGATE_NODE_NAME", "HOSTNAME"})
-    if (!config.text(name).empty()) return config.text(name);
-  char host[256] = "";
-  ::gethostname(host, sizeof host - 1);
-  return host;
-}
-
 bool on_one_disk(const std::string& a, const std::string& b) {
   struct stat first{};
   struct stat second{};

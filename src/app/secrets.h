@@ -12,6 +12,12 @@ namespace tollgate::app {
 // The content of <data_dir>/session_secret, made (readable by the owner only) when it is missing.
 core::Result<std::string> own_session_secret(const std::string& data_dir);
 
+// The same where it is there already; empty otherwise. For commands that run beside a node.
+std::string kept_session_secret(const std::string& data_dir);
+
+// CRYPTO_SECRET and those of CRYPTO_SECRET_PREVIOUS; that of sessions stands in where the first is not set.
+std::vector<std::string> crypto_secrets(const core::Config& config, const std::string& session_secret);
+
 // SESSION_SECRET (may be empty) and behind it those of SESSION_SECRET_PREVIOUS.
 std::vector<std::string> given_session_secrets(const core::Config& config);
 

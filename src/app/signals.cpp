@@ -35,4 +35,9 @@ std::optional<int> wait_for_signal(std::optional<std::chrono::milliseconds> limi
   return signal > 0 ? std::optional<int>(signal) : std::nullopt;
 }
 
+bool stop_is_asked() {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 }  // namespace tollgate::app

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "billing/balances.h"
+#include "core/byte_text.h"
 #include "core/fault_point.h"
 #include "core/log.h"
 #include "model/log_row.h"
@@ -52,12 +53,7 @@ sql::Result<void> insert_quarantine(sql::Connection& db, std::string_view node, 
   if (!there) return there.error();
   if (!there->empty()) return {};
   // Hexadecimal: the column is text, the record is bytes.
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (char c : row.payload) {
-    text.push_back(kDigits[static_cast<unsigned char>(c) >> 4U]);
-    text.push_back(kDigits[static_cast<unsigned char>(c) & 15U]);
-  }
+  const auto text = core::hex_digits(row.payload);
   auto done =
       db.execute("INSERT INTO tg_quarantine(node_id, seq, consumer, record, error, at) VALUES(?, ?, ?, ?, ?, ?)",
                  {node, row.seq, consumer, std::string_view(text), why, now_ms});

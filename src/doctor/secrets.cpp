@@ -53,7 +53,9 @@ void check_equal(Patient& patient, std::string_view id, std::string_view name, b
   const auto& view = *patient.cluster;
   const auto& mine = session ? patient.setting.session_secrets : patient.setting.crypto_secrets;
   const auto nodes = live_nodes(view);
-  if (nodes.empty() || mine.empty()) return report.skip(id, name, "no live node to compare with");
+  if (nodes.empty()) return report.skip(id, name, "no live node to compare with");
+  if (mine.empty() || mine.front().empty())
+    return report.skip(id, name, "the node made its own, and its data directory is not this one");
   const auto here = cluster::fingerprint(mine.front(), view.cluster_id);
   std::string odd;
   for (const auto& one : cluster::odd_secrets(view.nodes))
