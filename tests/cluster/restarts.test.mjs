@@ -34,7 +34,7 @@ describe("restarts under load", { timeout: 240_000 }, () => {
     );
     for (const node of cluster.nodes) await settled(node);
     const admin = await cluster.login();
-    const rows = (await admin.consumeRows()).filter((row) => row.id > cluster.before);
+    const rows = await admin.consumeRows();
     load.verify(rows);
     const spent = cluster.balance - (await admin.call("GET", "/api/user/self")).quota;
     assert.equal(spent, rows.reduce((sum, row) => sum + row.quota, 0), "fall of the balance, sum of the rows");
@@ -43,9 +43,7 @@ describe("restarts under load", { timeout: 240_000 }, () => {
 
   async function start(options) {
     cluster = await Cluster.start({ front: true, ...options });
-    for (const node of cluster.nodes) await settled(node);
     cluster.balance = await cluster.admin.balance();
-    cluster.before = (await cluster.admin.consumeRows())[0].id;
   }
 
   it("REQ-CL-41 R1 rolling restart, slaves first and the master last, through the guide's nginx: no 5xx, no cut answer", async (t) => {

@@ -94,7 +94,7 @@ export class Cluster {
         self.admin = await Account.setup(self.nodes[0].url);
         await self.admin.channel({ base_url: self.mock.url, models: "gpt-4o-mini" });
         self.key = (await self.admin.token({ name: "cluster" })).key;
-        for (const node of self.nodes) await eventually(() => self.serves(node), `${node.name} serves the channel`, 10_000);
+        for (const node of self.nodes) await eventually(() => self.knows(node), `${node.name} knows the channel`, 10_000);
       }
     } catch (error) {
       await self.stop().catch(() => {});
@@ -136,7 +136,13 @@ export class Cluster {
     return Account.login(node.url, rootName, rootPassword);
   }
 
-  /** Whether the node knows the key and the channel; costs a request. */
+  /** Whether the node knows the key and the channel; costs nothing. */
+  async knows(node) {
+    const answer = await fetch(`${node.url}/v1/models`, { headers: { Authorization: `Bearer ${this.key}` } });
+    return (await answer.text()).includes("gpt-4o-mini") && answer.status === 200;
+  }
+
+  /** Whether it answers a request, of a unit. */
   async serves(node) {
     const answer = await fetch(`${node.url}/v1/chat/completions`, {
       method: "POST",
