@@ -98,7 +98,7 @@ net::awaitable<std::shared_ptr<Identity>> IdentityCache::find_shared(const std::
   co_return found;
 }
 
-net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key) {
+net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string key, KeySource& source) {
   const auto drops = drops_;
   auto known = entries_.find(key);
   if (rows_ && known == entries_.end()) {
@@ -108,6 +108,7 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string 
       shared->loaded = clock_.steady() - life_ / 2;
       if (entries_.size() >= kMostEntries) entries_.clear();
       entries_[key] = {shared, false, clock_.steady()};
+      source = KeySource::kRedis;
       co_return shared;
     }
     known = entries_.find(key);
@@ -127,6 +128,7 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string 
   } else if (auto found = entries_.find(key); found != entries_.end()) {
     found->second.refreshing = false;
   }
+  if (loaded) source = KeySource::kSql;
   co_return loaded;
 }
 
@@ -141,19 +143,18 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
       if (!found->second.refreshing) {
         found->second.refreshing = true;
         net::Worker::current().spawn([](IdentityCache& cache, std::string name) -> net::awaitable<void> {
-          co_await cache.load(std::move(name));
+          KeySource unasked{};
+          co_await cache.load(std::move(name), unasked);
         }(*this, key));
       }
       co_return known;
     }
-    auto loaded = co_await load(key);
-    if (loaded) source = KeySource::kSql;
+    auto loaded = co_await load(key, source);
     // With SQL away a key that was good a moment ago goes on being served.
     co_return loaded ? loaded : known;
   }
-  auto loaded = co_await load(key);
-  source = loaded ? KeySource::kSql : KeySource::kNone;
-  co_return loaded;
+  source = KeySource::kNone;
+  co_return co_await load(key, source);
 }
 
 void IdentityCache::drop(std::string_view key) {

@@ -62,7 +62,7 @@ class IdentityCache {
   void set_life(std::chrono::milliseconds life) { life_ = life; }  // 5 s unless told
 
  private:
-  net::awaitable<std::shared_ptr<const Identity>> load(std::string key);
+  net::awaitable<std::shared_ptr<const Identity>> load(std::string key, KeySource& source);
   net::awaitable<std::shared_ptr<Identity>> find_shared(const std::string& key);
 
   sql::Pool& pool_;

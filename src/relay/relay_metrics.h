@@ -32,7 +32,7 @@ Outcome outcome_of(const EndOfRequest& end);
 Outcome outcome_of(Refusal reason);
 
 // Where the gate found who a key belongs to.
-enum class KeySource { kMemory, kSql, kNone };
+enum class KeySource { kMemory, kRedis, kSql, kNone };
 
 // The limits of series, shared by the workers of a node.
 struct RelaySeriesLimits {

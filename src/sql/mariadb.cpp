@@ -258,30 +258,18 @@ class MysqlConnection final : public ServerConnection {
   }
 
   static Value value_of(const MYSQL_FIELD& field, std::string_view text) {
-    auto integer = [text]() -> std::optional<std::int64_t> {
-      std::int64_t number = 0;
-      auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (ec == std::errc() && end == text.data() + text.size()) return number;
-      return std::nullopt;
-    };
-    auto real = [text] {
-      double number = 0;
-      std::from_chars(text.data(), text.data() + text.size(), number);
-      return number;
-    };
     switch (field.type) {
       case MYSQL_TYPE_TINY:
       case MYSQL_TYPE_SHORT:
       case MYSQL_TYPE_LONG:
       case MYSQL_TYPE_INT24:
       case MYSQL_TYPE_LONGLONG:
-      case MYSQL_TYPE_YEAR: return integer().value_or(INT64_MAX);
+      case MYSQL_TYPE_YEAR: return integer_value(text, INT64_MAX);
       case MYSQL_TYPE_DECIMAL:
       case MYSQL_TYPE_NEWDECIMAL:  // also the sum of integers
-        if (auto whole = integer()) return *whole;
-        return real();
+        return decimal_value(text);
       case MYSQL_TYPE_FLOAT:
-      case MYSQL_TYPE_DOUBLE: return real();
+      case MYSQL_TYPE_DOUBLE: return real_value(text);
       default: return std::string(text);
     }
   }

@@ -313,28 +313,16 @@ class PostgresConnection final : public ServerConnection {
   }
 
   static Value value_of(Oid type, std::string_view text) {
-    auto integer = [text]() -> std::optional<std::int64_t> {
-      std::int64_t number = 0;
-      auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (ec == std::errc() && end == text.data() + text.size()) return number;
-      return std::nullopt;
-    };
-    auto real = [text] {
-      double number = 0;
-      std::from_chars(text.data(), text.data() + text.size(), number);
-      return number;
-    };
     switch (type) {
       case kBool: return std::int64_t{text == "t" ? 1 : 0};
       case kInt2:
       case kInt4:
       case kInt8:
-      case kOid: return integer().value_or(0);
+      case kOid: return integer_value(text, 0);
       case kNumeric:  // also the sum of integers
-        if (auto whole = integer()) return *whole;
-        return real();
+        return decimal_value(text);
       case kFloat4:
-      case kFloat8: return real();
+      case kFloat8: return real_value(text);
       case kBpchar:  // filled up with blanks
         while (text.ends_with(' ')) text.remove_suffix(1);
         return std::string(text);

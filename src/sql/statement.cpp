@@ -75,4 +75,23 @@ std::string number_text(double value) {
   return std::string(buffer, end);
 }
 
+std::int64_t integer_value(std::string_view text, std::int64_t otherwise) {
+  std::int64_t number = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return ec == std::errc() && end == text.data() + text.size() ? number : otherwise;
+}
+
+double real_value(std::string_view text) {
+  double number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Value decimal_value(std::string_view text) {
+  std::int64_t number = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec == std::errc() && end == text.data() + text.size()) return number;
+  return real_value(text);
+}
+
 }  // namespace tollgate::sql

@@ -19,4 +19,10 @@ std::string_view storable(std::string_view text, std::string& copy);
 std::string number_text(std::int64_t value);
 std::string number_text(double value);
 
+// Numbers as a server writes them: an integer, `otherwise` where it is none or too long; a decimal, which is an integer
+// where it is whole, as sums of integers are.
+std::int64_t integer_value(std::string_view text, std::int64_t otherwise);
+Value decimal_value(std::string_view text);
+double real_value(std::string_view text);
+
 }  // namespace tollgate::sql

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   // The same with a password that is known: where it can only be one, it is not in the message.
   const std::string secret = "ZZsecretZZ";
-  if (text.find_first_of("@:/(") != std::string::npos) return 0;
+  if (text.find_first_of("@:/(") != std::string::npos || text.find(secret) != std::string::npos) return 0;
   for (const auto& form :
        {text + ":" + secret + "@tcp(db:3306", text + ":" + secret + "@" + text + "(db)/x",
         "postgres://u:" + secret + "@" + text + "@h/db", "mysql://u:" + secret + "@h:" + text + "/db"})

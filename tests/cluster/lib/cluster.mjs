@@ -1,12 +1,10 @@
 // Several gateways over one database and one Redis, behind nginx: each on a loopback address of its own and all on port
 // 3000, as on servers of their own.
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { Account, eventually, rootName, rootPassword, startGateway, startMock } from "../../e2e/lib/gateway.mjs";
 import { startServer } from "../../e2e/lib/databases.mjs";
-import { Program, freePort, removeDir, tempDir } from "../../e2e/lib/process.mjs";
-import { talk } from "../../e2e/lib/raw_http.mjs";
+import { runNginx } from "../../e2e/lib/nginx.mjs";
+import { freePort, removeDir, tempDir } from "../../e2e/lib/process.mjs";
 import { startRedis } from "../../e2e/lib/redis.mjs";
 import { text } from "./guide.mjs";
 
@@ -18,43 +16,9 @@ export function network() {
 
 /** nginx with a file of the deployment guide, or another; `lines` go into the http block before it. */
 export async function startFront(config, { lines = "" } = {}) {
-  const dir = tempDir("front");
-  const port = /listen (?:[\d.]+:)?(\d+)/.exec(config)[1];
-  const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);
-  writeFileSync(
-    join(dir, "nginx.conf"),
-    `daemon off;
-pid ${dir}/nginx.pid;
-error_log ${dir}/error.log error;
-worker_processes 1;
-${process.getuid() === 0 ? "user root;" : ""}
-events { worker_connections 4000; }
-http {
-  ${temp.join(" ")}
-  access_log off;
-  ${lines}
-${config}
-}
-`,
-  );
-  const nginx = new Program("nginx", ["-p", dir, "-e", join(dir, "error.log"), "-c", join(dir, "nginx.conf")]);
-  await nginx.until(
-    () =>
-      talk(Number(port), "GET /livez HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").then(
-        ({ answers }) => answers.length > 0,
-        () => false,
-      ),
-    "nginx",
-  );
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port: Number(port),
-    reload: () => nginx.child.kill("SIGHUP"),
-    async stop() {
-      await nginx.stop("SIGTERM", 5000);
-      removeDir(dir);
-    },
-  };
+  const port = Number(/listen (?:[\d.]+:)?(\d+)/.exec(config)[1]);
+  const nginx = await runNginx(port, () => `  access_log off;\n${lines}\n${config}`);
+  return { url: `http://127.0.0.1:${port}`, port, reload: () => nginx.signal("SIGHUP"), stop: nginx.stop };
 }
 
 /** The guide's nginx block with the addresses of `nodes` (master first) and a free port. */

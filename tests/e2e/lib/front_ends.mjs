@@ -2,6 +2,7 @@
 // forwarded.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runNginx } from "./nginx.mjs";
 import { Program, freePort, removeDir, tempDir } from "./process.mjs";
 import { talk } from "./raw_http.mjs";
 
@@ -12,20 +13,10 @@ const listening = (port) => () =>
   );
 
 export async function startNginx(node) {
-  const dir = tempDir("nginx");
   const port = await freePort();
-  const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);
-  writeFileSync(
-    join(dir, "nginx.conf"),
-    `daemon off;
-pid ${dir}/nginx.pid;
-error_log ${dir}/error.log error;
-worker_processes 1;
-${process.getuid() === 0 ? "user root;" : ""}
-events { worker_connections 1000; }
-http {
-  ${temp.join(" ")}
-  log_format forwarded "$upstream_addr";
+  const nginx = await runNginx(
+    port,
+    (dir) => `  log_format forwarded "$upstream_addr";
   access_log ${dir}/access.log forwarded;
   client_header_timeout 500ms;
   client_body_timeout 500ms;
@@ -40,23 +31,14 @@ http {
       proxy_set_header Host $http_host;
       proxy_next_upstream off;
     }
-  }
-}
-`,
+  }`,
+    { connections: 1000 },
   );
-  const nginx = new Program("nginx", ["-p", dir, "-e", join(dir, "error.log"), "-c", join(dir, "nginx.conf")]);
-  await nginx.until(listening(port), "nginx");
-  return {
-    port,
-    forwarded: () =>
-      readFileSync(join(dir, "access.log"), "latin1")
-        .split("\n")
-        .filter((text) => text.includes(":")).length,
-    async stop() {
-      await nginx.stop("SIGTERM", 3000);
-      removeDir(dir);
-    },
+  const forwarded = () => {
+    const lines = readFileSync(join(nginx.dir, "access.log"), "latin1").split("\n");
+    return lines.filter((text) => text.includes(":")).length;
   };
+  return { port, forwarded, stop: nginx.stop };
 }
 
 export async function startHaproxy(node) {
