@@ -18,6 +18,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Before reads outside of a transaction, of which most decide something: proxies that send reads to replicas can be
+// told by it to send these to the primary (docs/databases.md).
+constexpr std::string_view kFresh = "/* tg:rw */ ";
+
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 
 // libmariadb counts in whole seconds.
@@ -87,7 +91,8 @@ class MysqlConnection final : public ServerConnection {
 
  protected:
   Result<std::vector<Row>> run_query(std::string_view statement, std::span<const Param> params) override {
-    if (auto sent = send(statement, params); !sent) return sent.error();
+    const bool alone = !in_transaction() && statement.starts_with("SELECT");
+    if (auto sent = send(statement, params, alone ? kFresh : std::string_view()); !sent) return sent.error();
     MYSQL_RES* result = mysql_store_result(handle_);
     if (!result) {
       if (mysql_errno(handle_) != 0) return failure();
@@ -209,12 +214,12 @@ class MysqlConnection final : public ServerConnection {
     return {};
   }
 
-  Result<void> send(std::string_view statement, std::span<const Param> params) {
+  Result<void> send(std::string_view statement, std::span<const Param> params, std::string_view before = {}) {
     if (!handle_) return Error{ErrorClass::kConnection, 2006, "the connection is closed (2006)"};
     const auto pieces = split_placeholders(statement);
     if (pieces.size() != params.size() + 1)
       return Error{ErrorClass::kOther, 0, "number of values does not match the statement"};
-    text_.clear();
+    text_ = before;
     for (std::size_t i = 0; i < params.size(); ++i) {
       text_ += pieces[i];
       append(params[i]);

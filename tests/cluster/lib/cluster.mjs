@@ -33,19 +33,20 @@ export async function guideConfig(nodes) {
 
 export class Cluster {
   /**
-   * `slaves` beside one master; `sql`: "mysql" or "postgres"; `env` for every node; `front`: the guide's nginx block.
-   * `setup`: an administrator, a channel to the stand-in provider, and a key.
+   * `slaves` beside one master; `sql`: "mysql", "postgres" or a server; `env` for every node; `front`: the guide's nginx block.
+   * `setup`: an administrator, a channel to the stand-in provider, and a key. `entry(server, database)`: starts what
+   * stands before the database, and gives the SQL_DSN through it.
    */
-  static async start({ slaves = 2, sql = "mysql", redis = true, env = {}, front = false, setup = true, workers = 1 } = {}) {
+  static async start({ slaves = 2, sql = "mysql", redis = true, env = {}, front = false, setup = true, workers = 1, entry } = {}) {
     const self = new Cluster();
     Object.assign(self, { nodes: [], address: network(), workers, parts: [] });
     try {
-      self.server = await startServer(sql);
+      self.server = typeof sql === "string" ? await startServer(sql) : sql;
       self.database = await self.server.database();
       if (redis) self.redis = await startRedis({ password: "password-of-redis-cnry" });
       self.mock = await startMock({ keep: 0 });
       self.env = {
-        SQL_DSN: self.database.dsn,
+        SQL_DSN: entry ? await entry(self.server, self.database) : self.database.dsn,
         SESSION_SECRET: "a session secret of one cluster",
         CRYPTO_SECRET: "a crypto secret of one cluster",
         ...(redis ? { REDIS_CONN_STRING: self.redis.url } : {}),
@@ -77,13 +78,14 @@ export class Cluster {
     return node;
   }
 
-  /** Starts a node that is not running, on its data and its address. */
+  /** Starts a node that is not running, on its data and its address; `node.path`: with another build. */
   async restart(node, env = {}) {
     const gateway = await startGateway({
       dir: node.dir,
       host: node.host,
       port: 3000,
       workers: this.workers,
+      path: node.path,
       env: { TOLLGATE_NODE_NAME: node.name, ...this.env, ...node.env, ...env },
     });
     return Object.assign(node, gateway, { host: node.host, env: node.env });
