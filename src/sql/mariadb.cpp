@@ -185,17 +185,18 @@ class MysqlConnection final : public ServerConnection {
     if (!dsn_.collation.empty())
       if (auto done = simple("SET NAMES " + dsn_.charsets.front() + " COLLATE " + dsn_.collation); !done)
         return done.error();
-    // Poolers may forbid these; the program is right without them.
-    for (std::string_view statement :
-         {"SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"})
-      if (auto done = simple(statement); !done && !tolerated(done.error())) return done.error();
-    auto limit = std::to_string(limit_.count());
-    auto seconds = number_text(static_cast<double>(limit_.count()) / 1000.0);
     const bool mariadb = std::string_view(mysql_get_server_info(handle_)).find("MariaDB") != std::string_view::npos;
-    if (auto done = simple(mariadb ? "SET SESSION max_statement_time = " + seconds
-                                   : "SET SESSION max_execution_time = " + limit);
-        !done && !tolerated(done.error()))
-      return done.error();
+    const std::string zone = "time_zone = '+00:00'";
+    const std::string limit = mariadb
+                                  ? "max_statement_time = " + number_text(static_cast<double>(limit_.count()) / 1000)
+                                  : "max_execution_time = " + std::to_string(limit_.count());
+    // All at once, where the server knows these names; else one by one. Poolers may forbid them; the program is right
+    // without them.
+    const char* isolation = mariadb ? "tx_isolation" : "transaction_isolation";
+    if (!simple("SET " + zone + ", SESSION " + limit + ", SESSION " + isolation + " = 'READ-COMMITTED'"))
+      for (const auto& statement : {"SET " + zone, "SET SESSION " + limit,
+                                    std::string("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")})
+        if (auto done = simple(statement); !done && !tolerated(done.error())) return done.error();
     for (const auto& [name, value] : dsn_.variables)
       if (auto done = simple("SET SESSION " + name + " = " + value); !done) return done.error();
     return {};
