@@ -15,8 +15,9 @@ constexpr std::size_t kFlushEarly = 10'000;  // records that do not wait for the
 constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kForgetMs = 60'000;
 constexpr std::chrono::milliseconds kTryAgain{500};
-constexpr std::int64_t kCallTickMs = 50;   // while other nodes are asked
-constexpr std::int64_t kProbeMs = 10'000;  // an idle node looks so often whether the database is there
+constexpr std::int64_t kCallTickMs = 50;  // while other nodes are asked
+// An idle node looks so often whether the database is there; the latter when it has nothing that it could spend.
+constexpr std::int64_t kProbeMs = 10'000, kSlowProbeMs = 60'000;
 
 }  // namespace
 
@@ -156,7 +157,8 @@ Ledger::Step Ledger::work_step(bool closing) {
   }
   if (work.empty() && rows.empty() && !unsure_) {
     answer_asked(true);
-    return now - last_contact_ms_ < kProbeMs ? Step::kIdle : probe();
+    const auto silent = now - last_contact_ms_;
+    return silent < kProbeMs || (silent < kSlowProbeMs && has_nothing()) ? Step::kIdle : probe();
   }
   const auto outcome = transact(work, rows, false);
   answer_asked(outcome == Outcome::kDone);
@@ -176,6 +178,11 @@ Ledger::Step Ledger::work_step(bool closing) {
   }
   fail_waiters();
   return Step::kAway;
+}
+
+bool Ledger::has_nothing() const {
+  if (!reachable_ || exposed() > 0) return false;
+  return slices_.held(AccountKind::kWallet).slices == 0 && slices_.held(AccountKind::kToken).slices == 0;
 }
 
 Ledger::Step Ledger::probe() {
