@@ -156,6 +156,7 @@ describe("restarts under load", { timeout: 600_000 }, () => {
       cluster.front.reload();
       await sleep(2000);
     }
+    assert.equal(cluster.front.loaded(), 6);
     t.diagnostic(`${await wholeAndExact(cluster, load, since)} requests`);
   });
 

@@ -31,6 +31,7 @@ export async function startHaproxyFront(nodes) {
   writeFileSync(
     file,
     readFileSync(join(root, "deploy/haproxy/haproxy.cfg"), "utf8")
+      .replace("maxconn 20000", "maxconn 4000") // machines of tests have few descriptors
       .replace("bind :80", `bind 127.0.0.1:${port}`)
       .replace("master-node-ip", nodes[0].host)
       .replace("slave-node1-ip", nodes[1].host)
@@ -43,6 +44,8 @@ export async function startHaproxyFront(nodes) {
     url,
     port,
     reload: () => process.kill(haproxy.pid, "SIGUSR2"),
+    /** How often it has read its file. */
+    loaded: () => (haproxy.output.match(/New worker/g) ?? []).length,
     async stop() {
       await haproxy.stop("SIGTERM", 5000);
       removeDir(dir);
