@@ -15,9 +15,8 @@ constexpr std::size_t kFlushEarly = 10'000;  // records that do not wait for the
 constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kForgetMs = 60'000;
 constexpr std::chrono::milliseconds kTryAgain{500};
-constexpr std::int64_t kCallTickMs = 50;  // while other nodes are asked
-// An idle node looks so often whether the database is there; the latter when it has nothing that it could spend.
-constexpr std::int64_t kProbeMs = 10'000, kSlowProbeMs = 60'000;
+constexpr std::int64_t kCallTickMs = 50;   // while other nodes are asked
+constexpr std::int64_t kProbeMs = 10'000;  // an idle node looks so often whether the database is there
 
 }  // namespace
 
@@ -157,8 +156,9 @@ Ledger::Step Ledger::work_step(bool closing) {
   }
   if (work.empty() && rows.empty() && !unsure_) {
     answer_asked(true);
-    const auto silent = now - last_contact_ms_;
-    return silent < kProbeMs || (silent < kSlowProbeMs && has_nothing()) ? Step::kIdle : probe();
+    // One that holds nothing only has to know it long before half of the hold.
+    const auto pause = has_nothing() ? std::max(kProbeMs, std::int64_t{settings_.lost_hold.count() / 8}) : kProbeMs;
+    return now - last_contact_ms_ < pause ? Step::kIdle : probe();
   }
   const auto outcome = transact(work, rows, false);
   answer_asked(outcome == Outcome::kDone);

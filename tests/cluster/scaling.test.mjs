@@ -27,7 +27,7 @@ describe("an idle slave", { timeout: 360_000 }, () => {
   });
   after(() => cluster?.stop());
 
-  it("REQ-CL-07 asks the database at most 15 times a minute, over two minutes, and does no job", async (t) => {
+  it("REQ-CL-07 asks the database at most 15 times a minute, and does no job", async (t) => {
     const { server, redis } = cluster;
     const clients = (await redis.cli("CLIENT", "LIST")).split("\n").filter((line) => line.includes(`name=tollgate:${slave.name}`));
     const addresses = clients.map((line) => / addr=(\S+)/.exec(line)[1]);
@@ -36,15 +36,15 @@ describe("an idle slave", { timeout: 360_000 }, () => {
     const monitor = new Program("redis-cli", ["-p", String(redis.port), ...redis.auth, "--no-auth-warning", "MONITOR"]);
     await monitor.until((out) => out.includes("OK"), "MONITOR");
     await server.sql("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON");
-    await sleep(120_000);
+    await sleep(60_000);
     await server.sql("SET GLOBAL general_log = OFF");
     await monitor.stop("SIGKILL");
     const asked = await server.sql("SELECT REPLACE(argument, CHAR(10), ' ') FROM mysql.general_log WHERE user_host LIKE 'idle%' AND command_type = 'Query'");
     const statements = asked.map(([text]) => text.slice(0, 90));
     const commands = monitor.output.split("\n").filter((line) => addresses.some((address) => line.includes(` ${address}]`)));
-    t.diagnostic(`${statements.length / 2} statements and ${commands.length / 2} commands of Redis a minute`);
+    t.diagnostic(`${statements.length} statements and ${commands.length} commands of Redis a minute`);
     assert.ok(statements.length > 0, "its statements were not seen");
-    assert.ok(statements.length <= 30, statements.join("\n"));
+    assert.ok(statements.length <= 15, statements.join("\n"));
     assert.deepEqual(statements.filter((text) => text.includes("tg_leases")), [], "it asks for no job");
     const [[me]] = await cluster.database.sql(`SELECT node_id FROM tg_nodes WHERE role = 'master'`);
     const holders = await cluster.database.sql("SELECT DISTINCT holder FROM tg_leases WHERE expires_at > 0");
