@@ -61,7 +61,7 @@ describe("keep-alives", { timeout: 120_000 }, () => {
     const client = open(model);
     await done(client);
     // A machine that is busy with other things makes silences of its own.
-    const silences = (performance.now() - begun - 40 * 30) / (300 - 30);
+    const silences = Math.max(0, (performance.now() - begun - 40 * 30) / (300 - 30));
     assert.ok(pings(client) <= silences, `${pings(client)} comments, ${silences} silences`);
   });
 
