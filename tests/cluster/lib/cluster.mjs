@@ -1,10 +1,12 @@
 // Several gateways over one database and one Redis, behind nginx: each on a loopback address of its own and all on port
 // 3000, as on servers of their own.
 import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Account, eventually, rootName, rootPassword, startGateway, startMock } from "../../e2e/lib/gateway.mjs";
 import { startServer } from "../../e2e/lib/databases.mjs";
 import { runNginx } from "../../e2e/lib/nginx.mjs";
-import { freePort, removeDir, tempDir } from "../../e2e/lib/process.mjs";
+import { Program, freePort, removeDir, root, tempDir } from "../../e2e/lib/process.mjs";
 import { startRedis } from "../../e2e/lib/redis.mjs";
 import { text } from "./guide.mjs";
 
@@ -21,6 +23,36 @@ export async function startFront(config, { lines = "" } = {}) {
   return { url: `http://127.0.0.1:${port}`, port, reload: () => nginx.signal("SIGHUP"), stop: nginx.stop };
 }
 
+/** HAProxy with the shipped file, the addresses of `nodes` (master first) and a free port. */
+export async function startHaproxyFront(nodes) {
+  const port = await freePort();
+  const dir = tempDir("haproxy");
+  const file = join(dir, "haproxy.cfg");
+  writeFileSync(
+    file,
+    readFileSync(join(root, "deploy/haproxy/haproxy.cfg"), "utf8")
+      .replace("maxconn 20000", "maxconn 4000") // machines of tests have few descriptors
+      .replace("bind :80", `bind 127.0.0.1:${port}`)
+      .replace("master-node-ip", nodes[0].host)
+      .replace("slave-node1-ip", nodes[1].host)
+      .replace("slave-node2-ip", nodes[2].host),
+  );
+  const haproxy = new Program("haproxy", ["-W", "-db", "-f", file]);
+  const url = `http://127.0.0.1:${port}`;
+  await haproxy.until(() => fetch(`${url}/livez`).then(({ ok }) => ok, () => false), "haproxy");
+  return {
+    url,
+    port,
+    reload: () => process.kill(haproxy.pid, "SIGUSR2"),
+    /** How often it has read its file. */
+    loaded: () => (haproxy.output.match(/New worker/g) ?? []).length,
+    async stop() {
+      await haproxy.stop("SIGTERM", 5000);
+      removeDir(dir);
+    },
+  };
+}
+
 /** The guide's nginx block with the addresses of `nodes` (master first) and a free port. */
 export async function guideConfig(nodes) {
   const port = await freePort();
@@ -33,19 +65,21 @@ export async function guideConfig(nodes) {
 
 export class Cluster {
   /**
-   * `slaves` beside one master; `sql`: "mysql" or "postgres"; `env` for every node; `front`: the guide's nginx block.
-   * `setup`: an administrator, a channel to the stand-in provider, and a key.
+   * `slaves` beside one master; `sql`: "mysql", "postgres" or a server; `redis`: a server, true or false; `env` for
+   * every node; `front`: the guide's nginx block, or "haproxy" with the shipped file. `setup`: an administrator, a
+   * channel to the stand-in provider, and a key. `entry(server, database)`: starts what stands before the database, and
+   * gives the SQL_DSN through it.
    */
-  static async start({ slaves = 2, sql = "mysql", redis = true, env = {}, front = false, setup = true, workers = 1 } = {}) {
+  static async start({ slaves = 2, sql = "mysql", redis = true, env = {}, front = false, setup = true, workers = 1, entry } = {}) {
     const self = new Cluster();
     Object.assign(self, { nodes: [], address: network(), workers, parts: [] });
     try {
-      self.server = await startServer(sql);
+      self.server = typeof sql === "string" ? await startServer(sql) : sql;
       self.database = await self.server.database();
-      if (redis) self.redis = await startRedis({ password: "password-of-redis-cnry" });
+      if (redis) self.redis = redis === true ? await startRedis({ password: "password-of-redis-cnry" }) : redis;
       self.mock = await startMock({ keep: 0 });
       self.env = {
-        SQL_DSN: self.database.dsn,
+        SQL_DSN: entry ? await entry(self.server, self.database) : self.database.dsn,
         SESSION_SECRET: "a session secret of one cluster",
         CRYPTO_SECRET: "a crypto secret of one cluster",
         ...(redis ? { REDIS_CONN_STRING: self.redis.url } : {}),
@@ -53,7 +87,8 @@ export class Cluster {
       };
       await self.add();
       await Promise.all(Array.from({ length: slaves }, () => self.add({ NODE_TYPE: "slave" })));
-      if (front) self.front = await startFront(await guideConfig(self.nodes));
+      if (front === "haproxy") self.front = await startHaproxyFront(self.nodes);
+      else if (front) self.front = await startFront(await guideConfig(self.nodes));
       if (setup) {
         self.admin = await Account.setup(self.nodes[0].url);
         await self.admin.channel({ base_url: self.mock.url, models: "gpt-4o-mini" });
@@ -77,13 +112,15 @@ export class Cluster {
     return node;
   }
 
-  /** Starts a node that is not running, on its data and its address. */
+  /** Starts a node that is not running, on its data and its address; `node.path`: with another build. */
   async restart(node, env = {}) {
     const gateway = await startGateway({
       dir: node.dir,
       host: node.host,
       port: 3000,
       workers: this.workers,
+      path: node.path,
+      wait: 60_000,
       env: { TOLLGATE_NODE_NAME: node.name, ...this.env, ...node.env, ...env },
     });
     return Object.assign(node, gateway, { host: node.host, env: node.env });

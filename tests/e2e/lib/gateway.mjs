@@ -34,15 +34,16 @@ export async function startMock({ recordings = ".", keep = 1000, cpu } = {}) {
 }
 
 /**
- * Starts the gateway and waits until it answers. Without `dir` a new folder is made and removed by stop().
+ * Starts the gateway and waits until it answers, at most `wait` ms. Without `dir` a new folder is made and removed by
+ * stop(); `path`: another build.
  * The limits on /api by address are off, because a test asks often.
  */
-export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted } = {}) {
+export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted, path, wait } = {}) {
   const own = dir === undefined;
   const home = dir ?? tempDir("gateway");
   const port = wanted ?? (await freePort());
   const database = await databaseOf(home);
-  const program = new Program(tollgateProgram(), [], {
+  const program = new Program(path ?? tollgateProgram(), [], {
     cpu,
     cwd: home,
     env: {
@@ -72,7 +73,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
     } catch {
       return false;
     }
-  }, "tollgate");
+  }, "tollgate", wait);
   return {
     url,
     port,
@@ -88,8 +89,9 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
       (await fetch(`${url}/-/health`, { headers: { Authorization: `Bearer ${adminToken}` } })).json(),
     /** Ends it at once, as a crash would. */
     kill: () => program.stop("SIGKILL"),
-    async stop() {
-      const how = await program.stop();
+    /** In good order, with `ms` for what runs. */
+    async stop(ms) {
+      const how = await program.stop("SIGTERM", ms);
       try {
         check(program.output, join(home, "logs"));
       } finally {
