@@ -8,20 +8,14 @@
 #include <mutex>
 
 #include "core/log.h"
+#include "core/name_memory.h"
 
 namespace tollgate::sql {
 namespace {
 
 using std::chrono::steady_clock;
 
-constexpr auto kRemembered = std::chrono::minutes(5);
 constexpr auto kAskAgain = std::chrono::seconds(10);  // a resolver that is away keeps each caller for many seconds
-
-struct Memory {
-  std::vector<std::string> texts;
-  steady_clock::time_point found;
-  steady_clock::time_point failed{};  // the last time that nothing was found; before `found`: never
-};
 
 std::vector<std::string> ask_system(const std::string& host) {
   addrinfo hints{};
@@ -42,26 +36,22 @@ std::vector<std::string> ask_system(const std::string& host) {
 
 FoundAddresses addresses_of(const std::string& host) {
   static std::mutex mutex;
-  static std::map<std::string, Memory> memories;  // of the few hosts that connection strings name
-  {
+  static std::map<std::string, steady_clock::time_point> failed;  // when a name that is remembered last meant nothing
+  auto known = core::remembered_addresses(host);
+  if (!known.empty()) {
     std::lock_guard lock(mutex);
-    auto known = memories.find(host);
-    const auto now = steady_clock::now();
-    if (known != memories.end() && now - known->second.failed < kAskAgain && now - known->second.found < kRemembered)
-      return {known->second.texts, true};
+    if (auto last = failed.find(host); last != failed.end() && steady_clock::now() - last->second < kAskAgain)
+      return {std::move(known), true};
   }
-  auto texts = ask_system(host);
-  std::lock_guard lock(mutex);
-  const auto now = steady_clock::now();
-  if (!texts.empty()) {
-    memories.insert_or_assign(host, Memory{texts, now});
-    return {std::move(texts), false};
+  if (auto found = ask_system(host); !found.empty()) {
+    core::remember_addresses(host, found);
+    return {std::move(found), false};
   }
-  auto known = memories.find(host);
-  if (known == memories.end() || now - known->second.found >= kRemembered) return {};
-  known->second.failed = now;
+  if (known.empty()) return {};
   core::log::warn("database: the name {} does not resolve; its last address is used", host);
-  return {known->second.texts, true};
+  std::lock_guard lock(mutex);
+  failed.insert_or_assign(host, steady_clock::now());
+  return {std::move(known), true};
 }
 
 }  // namespace tollgate::sql

@@ -1,11 +1,11 @@
 // Database and Redis far away from the nodes: all of it works, warm requests wait for neither, and the doctor says how far.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../e2e/lib/gateway.mjs";
 import { removeDir, tempDir, tollgateProgram } from "../e2e/lib/process.mjs";
-import { random } from "../chaos/load.mjs";
+import { random, stopLoads } from "../chaos/load.mjs";
 import { Books } from "./lib/books.mjs";
 
 const model = "gpt-4o-mini";
@@ -19,6 +19,7 @@ describe("a database and a Redis 80 ms away", { timeout: 400_000 }, () => {
     ({ cluster } = books);
     for (const { links } of cluster.nodes) for (const link of Object.values(links)) link.delay(away);
   });
+  afterEach(stopLoads);
   after(async () => {
     await books?.close();
     if (home) removeDir(home);
@@ -62,7 +63,7 @@ describe("a database and a Redis 80 ms away", { timeout: 400_000 }, () => {
       assert.equal(check?.result, "WARN", JSON.stringify(check));
       const [, median] = /round trip p50 ([\d.]+) ms/.exec(check.evidence);
       // It cannot be less; how much more it is, the machine decides.
-      assert.ok(Number(median) >= 2 * away && Number(median) < 10 * away, check.evidence);
+      assert.ok(Number(median) >= 2 * away && Number(median) < 2000, check.evidence);
     }
   });
 

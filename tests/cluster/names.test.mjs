@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startFaultRelay } from "../e2e/lib/fault_relay.mjs";
 import { canReplaceFiles, eventually } from "../e2e/lib/gateway.mjs";
 import { freePort, removeDir, tempDir } from "../e2e/lib/process.mjs";
-import { random } from "../chaos/load.mjs";
+import { random, stopLoads } from "../chaos/load.mjs";
 import { Books } from "./lib/books.mjs";
 import { network } from "./lib/cluster.mjs";
 
@@ -46,6 +46,7 @@ for (const sql of ["mysql", "postgres"])
       });
       gateway = books.cluster.master;
     });
+    afterEach(stopLoads);
     after(async () => {
       await books?.close();
       for (const { sql: one, redis } of Object.values(links)) {
@@ -91,11 +92,11 @@ for (const sql of ["mysql", "postgres"])
       assert.ok(redis.connections() > 0);
       assert.ok(await well());
       assert.match(gateway.output(), /the name database\.tollgate\.test does not resolve; its last address is used/);
-      const open = (link) => link.connections();
       for (const link of [database, redis]) {
         link.cut();
-        await eventually(() => open(link) > 0, "reconnected", 20_000);
+        await eventually(() => link.connections() > 0, "reconnected", 20_000);
       }
+      await eventually(() => /Redis: the name redis\.tollgate\.test does not resolve/.test(gateway.output()), "it is said");
       await eventually(well, "all is well", 20_000);
       await settle(load);
 

@@ -2,12 +2,12 @@
 // is mute, signals that silently stop, a primary of a sentinel group cut off from its sentinels. Clients notice nothing
 // that need not be, what is allowed meanwhile has a bound, and the books agree in the end.
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../e2e/lib/gateway.mjs";
 import { quota, ratios } from "../e2e/lib/price.mjs";
 import { startSentinelGroup } from "../e2e/lib/redis.mjs";
-import { random } from "../chaos/load.mjs";
+import { random, stopLoads } from "../chaos/load.mjs";
 import { Books } from "./lib/books.mjs";
 
 const model = "gpt-4o-mini";
@@ -41,6 +41,7 @@ describe("a node cut off from a part of its cluster", { timeout: 400_000 }, () =
       await eventually(async () => (await node.health()).cluster.ready_nodes === 3, "it knows of three nodes", 30_000);
     known = new Set();
   });
+  afterEach(stopLoads);
   after(() => books?.close());
 
   /** Ends the load: every request was answered whole and charged once. */
