@@ -95,7 +95,7 @@ export async function startRedis({ password, acl = [], tls = false, unix = false
 
 /**
  * One primary with replicas, watched by sentinels that notice its death after a second. `link`: everybody reaches the
- * first primary through a relay, which is its announced address.
+ * first primary through a relay, which is its announced address, and its death is noticed after three.
  */
 export async function startSentinelGroup({ name = "mymaster", replicas = 2, sentinels = 3, password, link = false } = {}) {
   const dir = tempDir("sentinels");
@@ -118,7 +118,7 @@ export async function startSentinelGroup({ name = "mymaster", replicas = 2, sent
     const port = await freePort();
     const file = join(dir, `sentinel-${port}.conf`);
     const lines = [`bind 127.0.0.1`, `port ${port}`, `dir ${dir}`, `sentinel monitor ${name} 127.0.0.1 ${data[0].announced} ${Math.floor(sentinels / 2) + 1}`,
-      `sentinel down-after-milliseconds ${name} 1000`, `sentinel failover-timeout ${name} 5000`];
+      `sentinel down-after-milliseconds ${name} ${link ? 3000 : 1000}`, `sentinel failover-timeout ${name} 5000`];
     if (password) lines.push(`sentinel auth-pass ${name} ${password}`);
     writeFileSync(file, `${lines.join("\n")}\n`);
     chmodSync(file, 0o600);
