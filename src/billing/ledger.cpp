@@ -177,7 +177,8 @@ Ledger::Step Ledger::work_step(bool closing) {
       break;
     case Outcome::kAway:
       // A COMMIT whose answer was cut off is no database that is away: who waits does so for another attempt.
-      if (unsure_ && clock_.unix_millis() - now < kCutOffMs && ++cut_off_in_a_row_ < kAttempts) return Step::kMoved;
+      if (unsure_ && !waiters_.empty() && clock_.unix_millis() - now < kCutOffMs && ++cut_off_in_a_row_ < kAttempts)
+        return Step::kMoved;
       break;
   }
   cut_off_in_a_row_ = 0;
