@@ -326,7 +326,9 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  auto shared_limits = make_rate_limits(redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); });
+  auto shared_limits = make_rate_limits(
+      redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); },
+      [&cluster] { return cluster.registry().clock_offset_ms(); });
   CountedLimits limits(*shared_limits, [client = redis->get()] {
     return client && client->state().connected ? CountedLimits::kRedis : CountedLimits::kLocal;
   });

@@ -15,7 +15,9 @@ constexpr std::size_t kFlushEarly = 10'000;  // records that do not wait for the
 constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kForgetMs = 60'000;
 constexpr std::chrono::milliseconds kTryAgain{500};
-constexpr std::int64_t kCallTickMs = 50;   // while other nodes are asked
+constexpr std::int64_t kCallTickMs = 50;  // while other nodes are asked
+constexpr std::int64_t kCutOffMs = 1000;  // later than that an answer was not cut off, it did not come
+constexpr int kAttempts = 4;
 constexpr std::int64_t kProbeMs = 10'000;  // an idle node looks so often whether the database is there
 
 }  // namespace
@@ -167,6 +169,7 @@ Ledger::Step Ledger::work_step(bool closing) {
       // The next one is due a rhythm after this one, unless more is waiting than one batch holds.
       if (rows.size() < kBatch) next_flush_ms_ = now + settings_.rhythm.count();
       only_charges_ = false;
+      cut_off_in_a_row_ = 0;
       batch_limit_ = std::min(kBatch, batch_limit_ * 2);
       answer_waiters(work);
       return Step::kMoved;
@@ -174,8 +177,13 @@ Ledger::Step Ledger::work_step(bool closing) {
     case Outcome::kPoison:
       if (find_poison(rows)) return Step::kMoved;
       break;
-    case Outcome::kAway: break;
+    case Outcome::kAway:
+      // A COMMIT whose answer was cut off is no database that is away: who waits does so for another attempt.
+      if (unsure_ && !waiters_.empty() && clock_.unix_millis() - now < kCutOffMs && ++cut_off_in_a_row_ < kAttempts)
+        return Step::kMoved;
+      break;
   }
+  cut_off_in_a_row_ = 0;
   fail_waiters();
   return Step::kAway;
 }

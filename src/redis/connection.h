@@ -21,7 +21,6 @@ struct Access {
   int database = 0;
   std::string name;  // for CLIENT SETNAME
   TlsContext* tls = nullptr;
-  net::Resolver* resolver = nullptr;
   std::chrono::milliseconds command_timeout{500};
 };
 

@@ -8,7 +8,7 @@
 
 #include "core/ip_address.h"
 #include "core/log.h"
-#include "net/suspend.h"
+#include "core/name_memory.h"
 
 namespace tollgate::redis {
 
@@ -17,6 +17,12 @@ using asio::generic::stream_protocol;
 using core::Errc;
 using core::Result;
 using net::awaitable;
+
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(1);  // with a look-up, when the addresses of before are known
+
+}  // namespace
 
 void TlsContext::Free::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 
@@ -91,7 +97,7 @@ awaitable<bool> Socket::wait(bool readable) {
   co_return !failed && !closed_;
 }
 
-awaitable<Result<void>> Socket::connect(Endpoint endpoint, TlsContext* tls, net::Resolver* resolver, Time due) {
+awaitable<Result<void>> Socket::connect(Endpoint endpoint, TlsContext* tls, Time due) {
   // The timer may fire after this call has ended: it holds what it touches.
   struct Limit {
     Socket* socket;
@@ -104,14 +110,13 @@ awaitable<Result<void>> Socket::connect(Endpoint endpoint, TlsContext* tls, net:
     limit->late = true;
     limit->socket->close();
   });
-  auto connected = co_await connect_any(endpoint, tls, resolver, limit->late);
+  auto connected = co_await connect_any(endpoint, tls, limit->late);
   limit->socket = nullptr;
   if (limit->late) co_return core::error(Errc::kTimeout, "connecting takes too long");
   co_return connected;
 }
 
-awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, TlsContext* tls, net::Resolver* resolver,
-                                            const bool& late) {
+awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, TlsContext* tls, const bool& late) {
   std::vector<stream_protocol::endpoint> targets;
   if (!endpoint.path.empty()) {
     if (endpoint.path.size() >= sizeof(sockaddr_un::sun_path))
@@ -120,8 +125,7 @@ awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, TlsContext
   } else {
     std::vector<std::string> addresses{endpoint.host};
     if (!core::parse_ip(endpoint.host)) {
-      auto begin = [&](auto done) { resolver->resolve(endpoint.host, std::move(done)); };
-      auto resolved = co_await net::suspend<Result<net::Resolver::Addresses>>(begin);
+      auto resolved = co_await addresses_of(endpoint.host);
       if (!resolved) co_return resolved.error();
       addresses = std::move(*resolved);
     }
@@ -139,6 +143,32 @@ awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, TlsContext
   }
   if (connected && tls && !late) connected = co_await handshake(*tls, endpoint.host);
   co_return connected;
+}
+
+awaitable<Result<std::vector<std::string>>> Socket::addresses_of(const std::string& host) {
+  using asio::ip::tcp;
+  auto known = core::remembered_addresses(host);
+  // The timer may fire after this call has ended: it holds what it touches.
+  auto names = std::make_shared<tcp::resolver>(io_);
+  asio::steady_timer patience(io_);
+  if (!known.empty()) {
+    patience.expires_after(kPatience);
+    patience.async_wait([names](boost::system::error_code cancelled) {
+      if (!cancelled) names->cancel();
+    });
+  }
+  auto [failed, found] = co_await names->async_resolve(host, "", asio::as_tuple(asio::deferred));
+  std::vector<std::string> addresses;
+  if (!failed)
+    for (const auto& entry : found) addresses.push_back(entry.endpoint().address().to_string());
+  if (!addresses.empty()) {
+    core::remember_addresses(host, addresses);
+    co_return addresses;
+  }
+  if (known.empty())
+    co_return core::error(Errc::kUnavailable, fmt::format("the name {} does not resolve: {}", host, failed.message()));
+  core::log::warn("Redis: the name {} does not resolve; its last address is used", host);
+  co_return known;
 }
 
 awaitable<Result<void>> Socket::connect_to(stream_protocol::endpoint target) {

@@ -6,7 +6,6 @@
 
 #include "core/result.h"
 #include "net/awaitable.h"
-#include "net/resolver.h"
 #include "redis/address.h"
 #include "redis/tls.h"
 
@@ -47,16 +46,17 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  // Connects, and shakes hands when `tls` is given, until `due`. Errors: kUnavailable, kTimeout, kDenied (certificate).
-  net::awaitable<core::Result<void>> connect(Endpoint endpoint, TlsContext* tls, net::Resolver* resolver, Time due);
+  // Connects, and shakes hands when `tls` is given, until `due`. A name is looked up each time; while that fails, or
+  // has no answer for a second, the addresses of before serve. Errors: kUnavailable, kTimeout, kDenied (certificate).
+  net::awaitable<core::Result<void>> connect(Endpoint endpoint, TlsContext* tls, Time due);
   // Bytes read; 0 when the connection has ended, in whichever way.
   net::awaitable<std::size_t> read(char* data, std::size_t size);
   net::awaitable<bool> write(std::string_view bytes);
   void close();  // ends every wait
 
  private:
-  net::awaitable<core::Result<void>> connect_any(const Endpoint& endpoint, TlsContext* tls, net::Resolver* resolver,
-                                                 const bool& late);
+  net::awaitable<core::Result<void>> connect_any(const Endpoint& endpoint, TlsContext* tls, const bool& late);
+  net::awaitable<core::Result<std::vector<std::string>>> addresses_of(const std::string& host);
   net::awaitable<core::Result<void>> connect_to(boost::asio::generic::stream_protocol::endpoint endpoint);
   net::awaitable<core::Result<void>> handshake(TlsContext& tls, const std::string& host);
   net::awaitable<bool> wait(bool readable);

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/log.h"
+#include "sql/names.h"
 #include "sql/server.h"
 #include "sql/statement.h"
 
@@ -73,20 +74,18 @@ class MysqlConnection final : public ServerConnection {
   Dialect dialect() const override { return Dialect::kMysql; }
 
   Result<void> connect() override {
-    close();
-    handle_ = mysql_init(nullptr);
-    if (!handle_) return Error{ErrorClass::kResource, 0, "out of memory"};
-    set_options();
-    const bool socket = !dsn_.socket.empty();
-    // "localhost" would mean the default socket: the protocol is named.
-    unsigned protocol = socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
-    mysql_options(handle_, MYSQL_OPT_PROTOCOL, &protocol);
-    if (!mysql_real_connect(handle_, socket ? nullptr : dsn_.host.c_str(), dsn_.user.c_str(), dsn_.password.c_str(),
-                            dsn_.database.c_str(), dsn_.port, socket ? dsn_.socket.c_str() : nullptr,
-                            CLIENT_FOUND_ROWS))
-      return failure();
-    keep_alive();
-    return set_up_session();
+    if (!dsn_.socket.empty()) return connect_to("");
+    auto found = addresses_of(dsn_.host);
+    // A certificate is held against the host's name, so that is what libmariadb has to be given then.
+    if (found.texts.empty() || (found.remembered && dsn_.tls == TlsMode::kVerifyFull))
+      return Error{ErrorClass::kConnection, 2005, "the name " + dsn_.host + " does not resolve (2005)"};
+    if (!found.remembered) return connect_to(dsn_.host);
+    Result<void> connected;
+    for (const auto& address : found.texts) {
+      connected = connect_to(address);
+      if (connected) break;
+    }
+    return connected;
   }
 
  protected:
@@ -125,6 +124,23 @@ class MysqlConnection final : public ServerConnection {
   void set_limit(milliseconds limit) override { limit_ = limit.count() > 0 ? limit : settings_.statement; }
 
  private:
+  // `host` is a name, of which all addresses are tried, or an address; empty: the socket.
+  Result<void> connect_to(const std::string& host) {
+    close();
+    handle_ = mysql_init(nullptr);
+    if (!handle_) return Error{ErrorClass::kResource, 0, "out of memory"};
+    set_options();
+    // "localhost" would mean the default socket: the protocol is named.
+    unsigned protocol = host.empty() ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    mysql_options(handle_, MYSQL_OPT_PROTOCOL, &protocol);
+    if (!mysql_real_connect(handle_, host.empty() ? nullptr : host.c_str(), dsn_.user.c_str(), dsn_.password.c_str(),
+                            dsn_.database.c_str(), dsn_.port, host.empty() ? dsn_.socket.c_str() : nullptr,
+                            CLIENT_FOUND_ROWS))
+      return failure();
+    keep_alive();
+    return set_up_session();
+  }
+
   void close() {
     if (handle_) mysql_close(handle_);
     handle_ = nullptr;

@@ -106,6 +106,50 @@ describe("restarts under load", { timeout: 600_000 }, () => {
     t.diagnostic(`${await wholeAndExact(cluster, load, since)} requests`);
   });
 
+  it("chaos 3 REQ-CL-06 only the master is killed: requests go on, after a minute a slave does its jobs, and gives them back", async (t) => {
+    await start();
+    const load = await begin(6);
+    const begun = load.asked.length;
+    await cluster.master.kill();
+    // Who holds which lease, and since how long after the last sign of a master.
+    const held = () => cluster.database.sql(`SELECT l.name, n.name, l.acquired_at - c.last_master_at
+      FROM tg_leases l JOIN tg_nodes n ON n.node_id = l.holder JOIN tg_cluster c ON c.id = 1
+      WHERE l.expires_at > UNIX_TIMESTAMP(NOW(3)) * 1000 AND l.name <> 'migrate'`);
+    const jobs = ["channel_balance", "channel_test", "registry", "slices"];
+    const taken = await eventually(async () => {
+      const rows = (await held()).filter(([, holder]) => holder !== "master");
+      return new Set(rows.map(([name]) => name)).size === jobs.length && rows;
+    }, "slaves hold all the jobs", 120_000);
+    for (const [name, , after] of taken) assert.ok(Number(after) >= 60_000, `${name} after ${after} ms`);
+    await load.stop();
+    // What the killed node was at broke off; everything that came later was answered whole by the others.
+    const failed = load.asked.filter((one) => !one.whole);
+    assert.ok(load.asked.length > begun + 100, `${load.asked.length} requests`);
+    assert.deepEqual(failed.filter((one) => one.number >= begun).map(({ number, status, error }) => ({ number, status, error })), []);
+    assert.ok(failed.length <= 6, `${failed.length} broke off`);
+    const [slave] = cluster.slaves;
+    const warnings = (await slave.health()).cluster.warnings.map(({ code }) => code);
+    assert.ok(warnings.includes("node_lost"), warnings.join());
+    // Not only held, but done.
+    const admin = await cluster.login(slave);
+    await admin.option("monitor_setting.auto_test_channel_minutes", "0.02");
+    await admin.option("monitor_setting.auto_test_channel_enabled", "true");
+    const tested = async () => (await cluster.database.sql("SELECT test_time FROM channels WHERE id = 1"))[0][0];
+    await eventually(async () => Number(await tested()) > 0, "the channel is tested", 30_000);
+    await admin.option("monitor_setting.auto_test_channel_enabled", "false");
+
+    await cluster.restart(cluster.master);
+    await eventually(async () => {
+      const rows = await held();
+      return rows.length === jobs.length && rows.every(([, holder]) => holder === "master");
+    }, "the master has them back", 60_000);
+    for (const node of cluster.nodes) await settled(node);
+    const rows = (await admin.consumeRows()).filter(({ content }) => content !== "模型测试");
+    t.diagnostic(`${load.asked.length} requests: ${JSON.stringify(load.verify(rows))}`);
+    const spent = cluster.balance - (await admin.call("GET", "/api/user/self")).quota;
+    assert.equal(spent, rows.reduce((sum, row) => sum + row.quota, 0), "fall of the balance, sum of the rows");
+  });
+
   it("REQ-CL-37 a third slave joins under load and is ready with nothing but the same environment", async () => {
     await start();
     const load = await begin(cluster, 8, { brief: true });

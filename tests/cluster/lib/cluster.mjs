@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Account, eventually, rootName, rootPassword, startGateway, startMock } from "../../e2e/lib/gateway.mjs";
 import { startServer } from "../../e2e/lib/databases.mjs";
+import { startFaultRelay } from "../../e2e/lib/fault_relay.mjs";
 import { runNginx } from "../../e2e/lib/nginx.mjs";
 import { Program, freePort, removeDir, root, tempDir } from "../../e2e/lib/process.mjs";
 import { startRedis } from "../../e2e/lib/redis.mjs";
@@ -66,13 +67,14 @@ export async function guideConfig(nodes) {
 export class Cluster {
   /**
    * `slaves` beside one master; `sql`: "mysql", "postgres" or a server; `redis`: a server, true or false; `env` for
-   * every node; `front`: the guide's nginx block, or "haproxy" with the shipped file. `setup`: an administrator, a
-   * channel to the stand-in provider, and a key. `entry(server, database)`: starts what stands before the database, and
-   * gives the SQL_DSN through it.
+   * every node, or a function that makes it when the servers run; `hosts`: their /etc/hosts; `front`: the guide's nginx
+   * block, or "haproxy" with the shipped file. `setup`: an administrator, a channel to the stand-in provider, and a key.
+   * `entry(server, database)`: starts what stands before the database, and gives the SQL_DSN through it. `links`: each
+   * node reaches the database and Redis through relays of its own, `node.links.sql` and `node.links.redis`.
    */
-  static async start({ slaves = 2, sql = "mysql", redis = true, env = {}, front = false, setup = true, workers = 1, entry } = {}) {
+  static async start({ slaves = 2, sql = "mysql", redis = true, env = {}, front = false, setup = true, workers = 1, entry, links = false, hosts } = {}) {
     const self = new Cluster();
-    Object.assign(self, { nodes: [], address: network(), workers, parts: [] });
+    Object.assign(self, { nodes: [], address: network(), workers, hosts, linked: links });
     try {
       self.server = typeof sql === "string" ? await startServer(sql) : sql;
       self.database = await self.server.database();
@@ -83,7 +85,7 @@ export class Cluster {
         SESSION_SECRET: "a session secret of one cluster",
         CRYPTO_SECRET: "a crypto secret of one cluster",
         ...(redis ? { REDIS_CONN_STRING: self.redis.url } : {}),
-        ...env,
+        ...(typeof env === "function" ? await env(self) : env),
       };
       await self.add();
       await Promise.all(Array.from({ length: slaves }, () => self.add({ NODE_TYPE: "slave" })));
@@ -108,8 +110,17 @@ export class Cluster {
     const node = { index, name: index === 0 ? "master" : `node${index + 1}`, host: this.address(index + 1), env };
     this.nodes.push(node);
     node.dir = tempDir(node.name);
+    if (this.linked) await this.link(node);
     await this.restart(node);
     return node;
+  }
+
+  async link(node) {
+    node.links = { sql: await startFaultRelay(this.server.port) };
+    node.env = { SQL_DSN: this.server.dsn(this.database.name, { port: node.links.sql.port }), ...node.env };
+    if (!this.redis) return;
+    node.links.redis = await startFaultRelay(this.redis.port);
+    node.env = { REDIS_CONN_STRING: this.redis.url.replace(/:\d+$/, `:${node.links.redis.port}`), ...node.env };
   }
 
   /** Starts a node that is not running, on its data and its address; `node.path`: with another build. */
@@ -121,6 +132,7 @@ export class Cluster {
       workers: this.workers,
       path: node.path,
       wait: 60_000,
+      hosts: this.hosts,
       env: { TOLLGATE_NODE_NAME: node.name, ...this.env, ...node.env, ...env },
     });
     return Object.assign(node, gateway, { host: node.host, env: node.env });
@@ -155,7 +167,9 @@ export class Cluster {
   }
 
   async stop() {
+    for (const { links } of this.nodes) for (const link of Object.values(links ?? {})) link.hold(false);
     const ended = await Promise.allSettled(this.nodes.map((node) => node.stop?.()));
+    for (const { links } of this.nodes) for (const link of Object.values(links ?? {})) await link.stop();
     await this.front?.stop();
     await this.mock?.stop();
     await this.redis?.stop();
