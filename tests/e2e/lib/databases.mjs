@@ -179,7 +179,8 @@ export async function startMariadb({ tls = false, args = [], port, disk } = {}) 
   }
   execFileSync("mariadb-install-db", [
     "--no-defaults", `--datadir=${data}`, "--auth-root-authentication-method=normal", "--skip-test-db",
-    "--skip-name-resolve", "--innodb-log-file-size=8M", ...(asRoot ? ["--user=mysql"] : []),
+    // A server that starts clears what others have under way in a folder for temporary files that they share.
+    "--skip-name-resolve", "--innodb-log-file-size=8M", `--tmpdir=${dir}`, ...(asRoot ? ["--user=mysql"] : []),
   ], { stdio: "pipe" });
   const password = register(`pw-${process.pid.toString(36)}-${(++made).toString(36)}-mariadb-canary`);
   const server = new Server({ kind: "mysql", dir, port: port ?? (await freePort()), password, ca: files?.ca });
@@ -194,7 +195,7 @@ export async function startMariadb({ tls = false, args = [], port, disk } = {}) 
   server.start = async () => {
     server.program = new Program("mariadbd", [
       "--no-defaults", `--datadir=${data}`, `--port=${server.port}`, "--bind-address=127.0.0.1",
-      `--socket=${join(dir, "mysqld.sock")}`, `--pid-file=${join(dir, "mysqld.pid")}`,
+      `--tmpdir=${dir}`, `--socket=${join(dir, "mysqld.sock")}`, `--pid-file=${join(dir, "mysqld.pid")}`,
       ...(server.program ? [] : [`--init-file=${join(dir, "init.sql")}`]),
       "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
       "--innodb-flush-log-at-trx-commit=2", // the machine stays up: what is committed survives kill -9
