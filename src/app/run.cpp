@@ -134,6 +134,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.realtime_settle = config.duration("TOLLGATE_REALTIME_SETTLE");
   settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
+  settings.region = config.text("TOLLGATE_REGION");
   settings.limits = relay::measured_limits();
   settings.metrics_series = static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES"));
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;

@@ -158,7 +158,9 @@ Ledger::Step Ledger::work_step(bool closing) {
   }
   if (work.empty() && rows.empty() && !unsure_) {
     answer_asked(true);
-    return now - last_contact_ms_ < kProbeMs ? Step::kIdle : probe();
+    // One that holds nothing only has to know it long before half of the hold.
+    const auto pause = has_nothing() ? std::max(kProbeMs, std::int64_t{settings_.lost_hold.count() / 8}) : kProbeMs;
+    return now - last_contact_ms_ < pause ? Step::kIdle : probe();
   }
   const auto outcome = transact(work, rows, false);
   answer_asked(outcome == Outcome::kDone);
@@ -184,6 +186,11 @@ Ledger::Step Ledger::work_step(bool closing) {
   cut_off_in_a_row_ = 0;
   fail_waiters();
   return Step::kAway;
+}
+
+bool Ledger::has_nothing() const {
+  if (!reachable_ || exposed() > 0) return false;
+  return slices_.held(AccountKind::kWallet).slices == 0 && slices_.held(AccountKind::kToken).slices == 0;
 }
 
 Ledger::Step Ledger::probe() {

@@ -161,6 +161,7 @@ class Ledger {
 
   void take_in();
   Step work_step(bool closing);
+  bool has_nothing() const;  // no slice and no exposure: being cut off would change nothing
   Step probe();
   void gather_waiting(WorkMap& work);
   void gather_low(WorkMap& work);

@@ -58,6 +58,7 @@ struct RelaySettings {
   std::chrono::milliseconds realtime_settle{60'000};  // longest time between two charges of a realtime session
   std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
+  std::string region;  // TOLLGATE_REGION, in log rows
   AdmissionLimits limits;
   std::size_t metrics_series = 2000;  // TOLLGATE_METRICS_SERIES
 };

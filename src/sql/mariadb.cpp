@@ -19,6 +19,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Before reads outside of a transaction, of which most decide something: proxies that send reads to replicas can be
+// told by it to send these to the primary (docs/databases.md).
+constexpr std::string_view kFresh = "/* tg:rw */ ";
+
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 
 // libmariadb counts in whole seconds.
@@ -86,7 +90,8 @@ class MysqlConnection final : public ServerConnection {
 
  protected:
   Result<std::vector<Row>> run_query(std::string_view statement, std::span<const Param> params) override {
-    if (auto sent = send(statement, params); !sent) return sent.error();
+    const bool alone = !in_transaction() && statement.starts_with("SELECT");
+    if (auto sent = send(statement, params, alone ? kFresh : std::string_view()); !sent) return sent.error();
     MYSQL_RES* result = mysql_store_result(handle_);
     if (!result) {
       if (mysql_errno(handle_) != 0) return failure();
@@ -196,17 +201,18 @@ class MysqlConnection final : public ServerConnection {
     if (!dsn_.collation.empty())
       if (auto done = simple("SET NAMES " + dsn_.charsets.front() + " COLLATE " + dsn_.collation); !done)
         return done.error();
-    // Poolers may forbid these; the program is right without them.
-    for (std::string_view statement :
-         {"SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"})
-      if (auto done = simple(statement); !done && !tolerated(done.error())) return done.error();
-    auto limit = std::to_string(limit_.count());
-    auto seconds = number_text(static_cast<double>(limit_.count()) / 1000.0);
     const bool mariadb = std::string_view(mysql_get_server_info(handle_)).find("MariaDB") != std::string_view::npos;
-    if (auto done = simple(mariadb ? "SET SESSION max_statement_time = " + seconds
-                                   : "SET SESSION max_execution_time = " + limit);
-        !done && !tolerated(done.error()))
-      return done.error();
+    const std::string zone = "time_zone = '+00:00'";
+    const std::string limit = mariadb
+                                  ? "max_statement_time = " + number_text(static_cast<double>(limit_.count()) / 1000)
+                                  : "max_execution_time = " + std::to_string(limit_.count());
+    // All at once, where the server knows these names; else one by one. Poolers may forbid them; the program is right
+    // without them.
+    const char* isolation = mariadb ? "tx_isolation" : "transaction_isolation";
+    if (!simple("SET " + zone + ", SESSION " + limit + ", SESSION " + isolation + " = 'READ-COMMITTED'"))
+      for (const auto& statement : {"SET " + zone, "SET SESSION " + limit,
+                                    std::string("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")})
+        if (auto done = simple(statement); !done && !tolerated(done.error())) return done.error();
     for (const auto& [name, value] : dsn_.variables)
       if (auto done = simple("SET SESSION " + name + " = " + value); !done) return done.error();
     return {};
@@ -225,12 +231,12 @@ class MysqlConnection final : public ServerConnection {
     return {};
   }
 
-  Result<void> send(std::string_view statement, std::span<const Param> params) {
+  Result<void> send(std::string_view statement, std::span<const Param> params, std::string_view before = {}) {
     if (!handle_) return Error{ErrorClass::kConnection, 2006, "the connection is closed (2006)"};
     const auto pieces = split_placeholders(statement);
     if (pieces.size() != params.size() + 1)
       return Error{ErrorClass::kOther, 0, "number of values does not match the statement"};
-    text_.clear();
+    text_ = before;
     for (std::size_t i = 0; i < params.size(); ++i) {
       text_ += pieces[i];
       append(params[i]);

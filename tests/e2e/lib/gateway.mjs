@@ -46,23 +46,24 @@ export function canReplaceFiles() {
 }
 
 /** The program where `hosts` stands for /etc/hosts and no name server answers: in a mount namespace of its own. */
-function inNamespace(home, hosts) {
+function inNamespace(home, hosts, program) {
   const silent = join(home, "resolv.conf");
   writeFileSync(silent, "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
   const script = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && exec "$3"';
-  return ["unshare", "-m", "sh", "-c", script, "sh", hosts, silent, tollgateProgram()];
+  return ["unshare", "-m", "sh", "-c", script, "sh", hosts, silent, program];
 }
 
 /**
- * Starts the gateway and waits until it answers. Without `dir` a new folder is made and removed by stop().
- * The limits on /api by address are off, because a test asks often. `hosts`: a file that says what names mean to it.
+ * Starts the gateway and waits until it answers, at most `wait` ms. Without `dir` a new folder is made and removed by
+ * stop(); `path`: another build; `hosts`: a file that says what names mean to it.
+ * The limits on /api by address are off, because a test asks often.
  */
-export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted, hosts } = {}) {
+export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted, path, wait, hosts } = {}) {
   const own = dir === undefined;
   const home = dir ?? tempDir("gateway");
   const port = wanted ?? (await freePort());
   const database = await databaseOf(home);
-  const [command, ...args] = hosts ? inNamespace(home, hosts) : [tollgateProgram()];
+  const [command, ...args] = hosts ? inNamespace(home, hosts, path ?? tollgateProgram()) : [path ?? tollgateProgram()];
   const program = new Program(command, args, {
     cpu,
     cwd: home,
@@ -93,7 +94,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
     } catch {
       return false;
     }
-  }, "tollgate");
+  }, "tollgate", wait);
   return {
     url,
     port,
@@ -109,8 +110,9 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
       (await fetch(`${url}/-/health`, { headers: { Authorization: `Bearer ${adminToken}` } })).json(),
     /** Ends it at once, as a crash would. */
     kill: () => program.stop("SIGKILL"),
-    async stop() {
-      const how = await program.stop();
+    /** In good order, with `ms` for what runs. */
+    async stop(ms) {
+      const how = await program.stop("SIGTERM", ms);
       try {
         check(program.output, join(home, "logs"));
       } finally {
