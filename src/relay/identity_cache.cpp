@@ -162,10 +162,11 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
   auto found = entries_.find(key);
   if (found != entries_.end()) {
     auto known = found->second.identity;
-    auto age = found->second.stale ? life_ : clock_.steady() - known->loaded;
+    auto age = clock_.steady() - known->loaded;
     source = KeySource::kMemory;
-    if (age < life_ / 2 || found->second.overdue) co_return known;
-    if (age < life_) {
+    const bool current = known->loaded >= recheck_before_;
+    if ((current && age < life_ / 2) || found->second.overdue) co_return known;
+    if (current && age < life_) {
       if (!found->second.refreshing) {
         found->second.refreshing = true;
         net::Worker::current().spawn([](IdentityCache& cache, std::string name) -> net::awaitable<void> {
@@ -195,10 +196,9 @@ void IdentityCache::drop_token(core::TokenId token) {
   });
 }
 
-void IdentityCache::doubt_all() {
+void IdentityCache::recheck_all() {
   ++drops_;
-  std::erase_if(entries_, [](const auto& entry) { return !entry.second.identity->found; });
-  for (auto& [key, entry] : entries_) entry.stale = true;
+  recheck_before_ = clock_.steady();
 }
 
 void IdentityCache::drop_user(core::UserId user) {

@@ -59,7 +59,7 @@ class IdentityCache {
   void drop(std::string_view key);
   void drop_user(core::UserId user);
   void drop_token(core::TokenId token);  // and keys that were not found: it may be one of them
-  void doubt_all();  // each is asked for anew before it is used, and stays for the case that SQL is away
+  void recheck_all();                    // SQL is asked before any of them is used again, if it answers
   void set_life(std::chrono::milliseconds life) { life_ = life; }  // 5 s unless told
 
  private:
@@ -76,12 +76,12 @@ class IdentityCache {
   struct Entry {
     std::shared_ptr<const Identity> identity;
     bool refreshing = false;
-    bool stale = false;         // whatever its age
     bool overdue = false;       // the refresh takes too long to be waited for
     core::SteadyTime shared{};  // when its rows were last written for other nodes
   };
   NameMap<Entry> entries_;
   std::uint64_t drops_ = 0;
+  core::SteadyTime recheck_before_{};  // those that were read earlier are as good as old
   std::chrono::milliseconds life_ = std::chrono::seconds(5);
 };
 

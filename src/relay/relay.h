@@ -85,7 +85,7 @@ class Relay {
   void drop_identity(std::string key);
   void drop_identities_of(core::UserId user);
   void drop_identities_of(core::TokenId token);
-  void doubt_identities();  // of all keys: they are asked for anew before they are used
+  void recheck_identities();
   void set_identity_life(std::chrono::milliseconds life);
 
   // Rows that nodes share; set before the first request.
