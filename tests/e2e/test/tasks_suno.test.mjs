@@ -191,17 +191,41 @@ test("tasks 11.1, Q21: a song goes on where its origin was made", async (t) => {
   await admin.call("DELETE", `/api/channel/${all.find(({ name }) => name === "second").id}`);
 });
 
+test("tasks Q12: a task is asked about with the key that submitted it", async (t) => {
+  const second = await startTaskServer();
+  t.after(() => second.stop());
+  await admin.call("POST", "/api/channel/", {
+    mode: "multi_to_single",
+    multi_key_mode: "polling",
+    channel: { type: 36, name: "keys", base_url: second.url, models: "suno_lyrics", group: "default", key: "key-one\nkey-two", priority: 10 },
+  });
+  const ids = new Map();
+  for (let i = 0; i < 2; ++i) {
+    const id = (await call("/suno/submit/LYRICS", { prompt: "words" })).body.data;
+    ids.set(id, second.askedFor("submit").at(-1).headers.authorization);
+  }
+  assert.equal(new Set(ids.values()).size, 2);
+  const asked = () => second.askedFor("/suno/fetch").flatMap(({ headers, body }) => body.ids.map((id) => [id, headers.authorization]));
+  await eventually(() => [...ids.keys()].every((id) => asked().some(([one]) => one === id)), "both are asked about", wait);
+  for (const [id, key] of asked()) assert.equal(key, ids.get(id));
+  const all = (await admin.call("GET", "/api/channel/?p=1&page_size=10")).items;
+  await admin.call("DELETE", `/api/channel/${all.find(({ name }) => name === "keys").id}`);
+});
+
 test("D-43: a gateway that dies between charge and failure gives back exactly once after its restart", async () => {
-  const balance = await admin.balance();
-  const id = (await submit()).body.data;
+  const { token: theirs } = await customer(admin, gateway.url, "crash", 2 * song);
+  const id = (await submit(undefined, theirs.key)).body.data;
   await gateway.kill();
   upstream.say(id, { status: "FAILURE", fail_reason: "while you were away" });
   gateway = await startGateway({ dir, env });
   admin = await Account.login(gateway.url, "root", rootPassword);
-  await until(id, "FAILURE");
-  assert.equal(await admin.balance(), balance);
+  const account = await Account.login(gateway.url, "crash", "a long password");
+  const theirView = async () => (await call(`/suno/fetch/${id}`, undefined, theirs.key)).body.data;
+  await eventually(async () => (await theirView()).status === "FAILURE", "it failed", wait);
+  assert.equal(await account.balance(), 2 * song);
   assert.equal((await systemRows(id)).length, 1);
-  assert.equal((await admin.consumeRows()).filter(({ quota }) => quota === song).length > 0, true);
+  const charges = (await admin.consumeRows()).filter(({ username }) => username === "crash");
+  assert.deepEqual(charges.map(({ quota }) => quota), [song]);
 });
 
 test("tasks Q10: a task whose channel is gone fails and is given back", async () => {

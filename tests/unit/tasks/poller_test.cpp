@@ -16,7 +16,7 @@ class Polling : public TaskFixture {
  protected:
   void SetUp() override {
     TaskFixture::SetUp();
-    run("INSERT INTO channels(id, type, name, status, base_url, models) VALUES(3, 36, 'away', 1, 'http://127.0.0.1:9', "
+    run("INSERT INTO channels(id, type, name, `key`, status, base_url, models) VALUES(3, 36, 'away', 'k', 1, 'http://127.0.0.1:9', "
         "'suno_music')");
     run("UPDATE tasks SET channel_id = 3");
     reload();
