@@ -74,7 +74,7 @@ describe(`tasks on two nodes, ${sql}`, { timeout: 900_000 }, () => {
     }
   });
 
-  it("the node that took it on dies with the charge in its journal: given back once its charge is there", async () => {
+  it("the node that took it on dies right behind its answer: given back once, its charge comes with it", async () => {
     const [other, taker] = cluster.nodes;
     const id = await submit(taker);
     await taker.kill();

@@ -7,7 +7,7 @@ export async function startTaskServer() {
   const asked = []; // {method, path, headers, text, body}, oldest first
   const tasks = new Map(); // id → what is said of it when asked
   let refusal; // of submissions: {status, body}
-  let next = 1;
+  let next = 1000; // ids of one length: none begins with another
   const film = Buffer.from("a film of some bytes");
 
   const json = (response, status, body) => {
