@@ -32,7 +32,6 @@ TaskPoll::TaskPoll(const core::Config& config, std::vector<net::Worker*> workers
                 };
               }) {
   tasks::Settings settings;
-  settings.logs_apart = logs_apart;
   for (auto& model : config.list("TASK_PRICE_PATCH")) settings.per_call.insert(model);
   tasks::set_settings(std::move(settings));
   relay::add_key_routes(tasks::routes());

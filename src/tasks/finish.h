@@ -1,5 +1,5 @@
 // What becomes of a task's row: each change is conditional on the status before it, and a failure gives the charge back
-// in the transaction that writes it. Whoever asks: the poller of any node, or a call-back.
+// in the transaction that writes it.
 #pragma once
 #include <functional>
 #include <string>

@@ -31,6 +31,10 @@ bool is_done(const MidjourneyRow& row) { return row.status == "SUCCESS" || row.s
 
 }  // namespace
 
+bool says_failed(const MidjourneyRow& row) {
+  return row.progress == "100%" ? row.status == "FAILURE" : !row.fail_reason.empty();
+}
+
 bool same_midjourney(const MidjourneyRow& a, const MidjourneyRow& b) {
   auto all = [](const MidjourneyRow& row) {
     return std::tie(row.code, row.progress, row.prompt_en, row.state, row.submit_time, row.start_time, row.finish_time,
@@ -41,8 +45,7 @@ bool same_midjourney(const MidjourneyRow& a, const MidjourneyRow& b) {
 
 sql::Result<Finisher::Outcome> write_midjourney(Finisher& finisher, const billing::Fence& fence,
                                                 const MidjourneyRow& before, MidjourneyRow after, bool overdue) {
-  const bool fails = (after.progress != "100%" && !after.fail_reason.empty()) ||
-                     (after.progress == "100%" && after.status == "FAILURE");
+  const bool fails = says_failed(after);
   if (fails) after.progress = "100%";
   auto update = [&](sql::Connection& db) { return update_midjourney(db, after, before); };
   if (!fails) return finisher.move(fence, update);

@@ -1,10 +1,11 @@
 // Pictures are read: how they stand, their seeds, what an upstream announces of them, and the pictures themselves.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "core/json_text.h"
 #include "core/log.h"
 #include "core/percent.h"
-#include "net/suspend.h"
 #include "relay/file_fetch.h"
 #include "relay/key_routes.h"
 #include "relay/routing.h"
@@ -13,7 +14,6 @@
 #include "tasks/midjourney.h"
 #include "tasks/midjourney_action.h"
 #include "tasks/on_sql.h"
-#include "tasks/settings.h"
 #include "tasks/task_error.h"
 #include "tasks/upstream.h"
 
@@ -22,6 +22,8 @@ namespace {
 
 using relay::Request;
 using Found = std::optional<MidjourneyRow>;
+
+constexpr std::size_t kMostOfPicture = 32U << 20U;
 
 // The segment behind "/mj/task/" or "/mj/image/", whatever mode stands before.
 std::string id_in(const Request& request, std::string_view before) {
@@ -122,17 +124,13 @@ net::awaitable<void> answer_midjourney_notify(Request& request) {
   if (!object) co_return co_await answer_midjourney_error(request, "bind_request_body_failed");
   auto found = co_await own_row(request, text_of(*object, "id"));
   if (!found || !*found) co_return co_await answer_midjourney_error(request, "midjourney_task_not_found");
-  auto& relay = request.relay;
-  const bool written = co_await net::suspend<bool>([&relay, row = **found, body](auto done) {
-    bool taken = relay.sql_threads.submit([&relay, row, body, done] {
-      Finisher finisher(relay.pool, relay.billing, relay.snapshots, relay.clock, settings().logs_apart);
-      // Finished pictures stay as they are.
-      auto outcome = row.progress == "100%" ? sql::Result<Finisher::Outcome>(Finisher::Outcome::kElsewhere)
-                                            : write_midjourney(finisher, {}, row, told(row, body), false);
-      done(outcome.has_value());
-    });
-    if (!taken) done(false);
-  });
+  const auto& row = **found;
+  const auto news = told(row, body);
+  // A failure gives money back: for that the upstream itself is asked, by the poller. Finished pictures stay as they
+  // are.
+  if (row.progress == "100%" || says_failed(news)) co_return (void) co_await request.exchange.answer(200, {}, {});
+  auto written = co_await on_sql<std::int64_t>(
+      request, [row, news](sql::Connection& db) { return update_midjourney(db, news, row); });
   if (!written) co_return co_await answer_midjourney_error(request, "update_midjourney_task_failed");
   (void)co_await request.exchange.answer(200, {}, {});
 }
@@ -141,10 +139,13 @@ net::awaitable<void> answer_midjourney_image(Request& request) {
   const auto id = id_in(request, "/mj/image/");
   auto found = co_await on_sql<Found>(request, [id](sql::Connection& db) { return find_any_midjourney(db, id); });
   if (!found || !*found) co_return co_await refuse_image(request, 400, "midjourney_task_not_found");
+  if (auto over = request.relay.admission().admit(request.exchange.worker(), std::nullopt, request.ticket))
+    co_return co_await answer_refusal(request, dialect::overloaded(to_string(*over)));
   const auto& settings = request.relay.settings;
+  const auto most = std::min(settings.max_file_bytes, kMostOfPicture);
   auto file = co_await relay::fetch_file(request.exchange.worker(), (*found)->image_url, *request.snapshot->relay.fetch,
-                                         {.file_bytes = settings.max_file_bytes,
-                                          .read_bytes = settings.max_file_bytes,
+                                         {.file_bytes = most,
+                                          .read_bytes = most,
                                           .due = std::chrono::steady_clock::now() + std::chrono::seconds(60),
                                           .verify_tls = settings.verify_tls},
                                          [](const relay::FileStart&) { return false; });

@@ -6,7 +6,6 @@
 namespace tollgate::tasks {
 
 struct Settings {
-  bool logs_apart = false;  // log rows live in a database of their own
   std::set<std::string, std::less<>>
       per_call;  // TASK_PRICE_PATCH: models whose requests cost the same whatever they ask
 };

@@ -197,21 +197,28 @@ test("tasks 12.5, Q48: a seed is asked for with the channel's key", async () => 
   assert.equal(last("image-seed").headers["mj-api-secret"], upstreamKey);
 });
 
-test("tasks 12.8, Q49: a call-back counts from the owner alone; a failure that it brings is given back", async () => {
+test("tasks 12.8, Q49: a call-back counts from the owner alone, and gives nothing back: for a failure the upstream is asked", async () => {
   const { token: other } = await customer(admin, gateway.url, "other", 0);
-  await free(async () => {
-    const id = await imagine();
-    const news = { id, status: "FAILURE", progress: "100%", failReason: "announced" };
-    assert.deepEqual((await call("/mj/notify", news, other.key)).body, refusal("midjourney_task_not_found"));
-    assert.deepEqual((await call(`/mj/task/${id}/fetch`, undefined, other.key)).body, refusal("task_no_found"));
-    assert.notEqual((await view(id)).status, "FAILURE");
-    await eventually(async () => {
-      await call("/mj/notify", news);
-      return (await view(id)).status === "FAILURE";
-    }, "the failure is written", wait);
+  const id = await imagine();
+  const news = { id, status: "IN_PROGRESS", progress: "50%", promptEn: "announced" };
+  assert.deepEqual((await call("/mj/notify", news, other.key)).body, refusal("midjourney_task_not_found"));
+  assert.deepEqual((await call(`/mj/task/${id}/fetch`, undefined, other.key)).body, refusal("task_no_found"));
+  assert.notEqual((await view(id)).promptEn, "announced");
+  upstream.say(id, news);
+  await eventually(async () => {
     await call("/mj/notify", news);
-    assert.equal((await systemRows(id)).length, 1);
+    return (await view(id)).promptEn === "announced";
+  }, "the news is written", wait);
+  await free(async () => {
+    const failure = await call("/mj/notify", { id, status: "FAILURE", progress: "100%", failReason: "says its owner" });
+    assert.equal(failure.status, 200);
+    assert.equal((await view(id)).status, "IN_PROGRESS");
   });
+  upstream.say(id, { status: "FAILURE", progress: "100%", failReason: "says the upstream" });
+  await until(id, "FAILURE");
+  await call("/mj/notify", { id, status: "SUCCESS", progress: "100%" });
+  assert.equal((await view(id)).failReason, "says the upstream");
+  assert.equal((await systemRows(id)).length, 1);
 });
 
 test("tasks 12.7: the picture itself, without a key, where the fetch rules allow its address", async () => {

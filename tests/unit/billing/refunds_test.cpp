@@ -14,8 +14,8 @@ class Refunds : public ::testing::Test {
   void SetUp() override {
     db.add_user(1, 1000);
     db.add_token(2, 1, 500);
-    ASSERT_TRUE(sql::with_transaction(
-        **db.pool().lease(), [](sql::Connection& c) { return expect_charge(c, "task:1", "request", 0); }));
+    ASSERT_TRUE(sql::with_transaction(**db.pool().lease(),
+                                      [](sql::Connection& c) { return expect_charge(c, "task:1", "request", 0); }));
   }
   void charge(std::int64_t units) {
     auto held = node.acquire(node.wallet(1), node.token(2), units);
@@ -32,7 +32,8 @@ class Refunds : public ::testing::Test {
     node.journal->commit_queued();
   }
   Refund refund() {
-    auto done = sql::with_transaction(**db.pool().lease(), [](sql::Connection& c) { return refund_charge(c, "task:1"); });
+    auto done =
+        sql::with_transaction(**db.pool().lease(), [](sql::Connection& c) { return refund_charge(c, "task:1"); });
     EXPECT_TRUE(done);
     return done ? *done : Refund{};
   }
@@ -75,7 +76,8 @@ TEST_F(Refunds, WhatIsNotKnownIsGivenBackOnceToTheWallet) {
   EXPECT_TRUE(give());
   EXPECT_FALSE(give());
   EXPECT_EQ(money(), 1050);
-  auto again = sql::with_transaction(**db.pool().lease(), [](sql::Connection& c) { return refund_charge(c, "task:2"); });
+  auto again =
+      sql::with_transaction(**db.pool().lease(), [](sql::Connection& c) { return refund_charge(c, "task:2"); });
   ASSERT_TRUE(again);
   EXPECT_EQ(again->state, RefundState::kBefore);
 }

@@ -16,7 +16,8 @@ class Polling : public TaskFixture {
  protected:
   void SetUp() override {
     TaskFixture::SetUp();
-    run("INSERT INTO channels(id, type, name, `key`, status, base_url, models) VALUES(3, 36, 'away', 'k', 1, 'http://127.0.0.1:9', "
+    run("INSERT INTO channels(id, type, name, `key`, status, base_url, models) VALUES(3, 36, 'away', 'k', 1, "
+        "'http://127.0.0.1:9', "
         "'suno_music')");
     run("UPDATE tasks SET channel_id = 3");
     reload();
@@ -39,7 +40,10 @@ class Polling : public TaskFixture {
     worker.join();
     on_worker.stop();
   }
-  void submitted(std::int64_t at) { run(fmt::format("UPDATE tasks SET submit_time = {}", at).c_str()); }
+  void submitted(std::int64_t at) {
+    auto done = (**pool_->lease()).execute("UPDATE tasks SET submit_time = ?", {at});
+    ASSERT_TRUE(done) << done.error().message;
+  }
 };
 
 TEST_F(Polling, D41_ATaskThatIsNotDoneAfterADayFailsAndIsGivenBack) {
@@ -96,7 +100,9 @@ class PollingPictures : public Polling {
     run("UPDATE tasks SET status = 'SUCCESS', progress = '100%'");
   }
   std::string picture(const char* column) {
-    return (**pool_->lease()).query(fmt::format("SELECT {} FROM midjourneys", column))->front().text(0);
+    const bool reason = std::string_view(column) == "fail_reason";
+    const auto row = (**pool_->lease()).query("SELECT status, progress, fail_reason FROM midjourneys")->front();
+    return row.text(reason ? 2 : std::string_view(column) == "progress" ? 1 : 0);
   }
 };
 
