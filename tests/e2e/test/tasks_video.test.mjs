@@ -38,7 +38,7 @@ const film = (fields) => ({ model: "sora-2", prompt: "a dog runs", ...fields });
 const view = async (id) => (await call(`/v1/video/generations/${id}`)).body.data;
 const until = (id, status) => eventually(async () => (await view(id)).status === status, `${id} is ${status}`, wait);
 const refusal = (code, message) => ({ code, message, data: null });
-const last = (text) => upstream.askedFor(text).at(-1);
+const last = (text) => upstream.askedFor(text).filter(({ method }) => method === "POST").at(-1); // not the poller
 const costs = async (units, work) => {
   const balance = await admin.balance();
   const result = await work();
