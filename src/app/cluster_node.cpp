@@ -181,7 +181,7 @@ ClusterNode::ClusterNode(Setting setting, Hooks hooks, sql::Pool& pool, const co
     if (relay_) relay_->drop_identities_of(token);
   };
   callbacks.everyone = [this] {
-    if (relay_) relay_->drop_identities();
+    if (relay_) relay_->doubt_identities();
   };
   feed_ = std::make_unique<cluster::ChangeFeed>(std::move(feed), pool_, *signals_, clock_, std::move(callbacks));
   cluster::RegistrySettings registry;

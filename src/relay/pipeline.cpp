@@ -279,8 +279,8 @@ void Relay::drop_identities_of(core::TokenId token) {
   for (auto* worker : workers_) worker->post([this, worker, token] { local(*worker).identities.drop_token(token); });
 }
 
-void Relay::drop_identities() {
-  for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.clear(); });
+void Relay::doubt_identities() {
+  for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.doubt_all(); });
 }
 
 void Relay::set_identity_life(std::chrono::milliseconds life) {

@@ -58,6 +58,7 @@ struct RelaySettings {
   std::chrono::milliseconds realtime_settle{60'000};  // longest time between two charges of a realtime session
   std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
+  std::string region;  // TOLLGATE_REGION, in log rows
   AdmissionLimits limits;
   std::size_t metrics_series = 2000;  // TOLLGATE_METRICS_SERIES
 };
@@ -84,7 +85,7 @@ class Relay {
   void drop_identity(std::string key);
   void drop_identities_of(core::UserId user);
   void drop_identities_of(core::TokenId token);
-  void drop_identities();
+  void doubt_identities();  // of all keys: they are asked for anew before they are used
   void set_identity_life(std::chrono::milliseconds life);
 
   // Rows that nodes share; set before the first request.
