@@ -204,7 +204,8 @@ ClusterNode::ClusterNode(Setting setting, Hooks hooks, sql::Pool& pool, const co
   registry_ = std::make_unique<cluster::Registry>(std::move(registry), pool_, board_.get(), clock_,
                                                   [this] { return report(); });
   leases_ = std::make_unique<cluster::Leases>(setting.me, pool_, clock_, [this] { return registry_->may_lead(); });
-  for (const char* job : {"registry", "channel_test", "channel_balance", "slices"}) leases_->want(job);
+  for (const char* job : {"registry", "channel_test", "channel_balance", "slices", "task_poll", "task_poll_mj"})
+    leases_->want(job);
   registry_->on_step_down = [this](milliseconds pause) { leases_->step_down(pause); };
   // Somebody announces itself, or wants something of a node: look now.
   feed_->on("node", [this](const json::object&) { registry_->wake(); });

@@ -35,6 +35,7 @@
 #include "app/secrets.h"
 #include "app/signals.h"
 #include "app/supervisor.h"
+#include "app/task_poll.h"
 #include "app/version.h"
 #include "app/web.h"
 #include "billing/bpe.h"
@@ -340,6 +341,9 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
       config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
       [&cluster](std::string_view job) { return cluster.may_run(job); });
 
+  // Songs, pictures and films that upstreams work on for minutes.
+  TaskPoll task_poll(config, worker_list, snapshots, *billing, pool, databases.log != nullptr, clock, cluster);
+
   api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
   services.session_secrets = [&session_secrets] { return session_secrets.now(); };
   services.settings.version = reported_version(config);
@@ -472,6 +476,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                   worker_count);
   cluster.start();
   lost_slices.start();
+  task_poll.start();
 
   // Run, drain, stop.
   while (wait_for_signal(std::nullopt) == SIGHUP) reload(sources, session_secrets);
@@ -481,6 +486,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
   monitoring.stop();
+  task_poll.stop();
   channel_health.stop();
   relay.load.stop();
   components.stop();

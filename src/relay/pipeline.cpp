@@ -316,6 +316,7 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
     if (auto refused = check_realtime(request)) co_return co_await answer_error(request, std::move(*refused));
   if (!key_route || key_route->checks_load)
     if (auto what = find_overload(request)) co_return co_await answer_overload(request, *what);
+  if (key_route && key_route->open) co_return co_await key_route->answer(request);
   if (key_route) {
     auto refused = co_await pass_gate(request);
     mine.metrics->authenticated(request.key_source, !refused);
