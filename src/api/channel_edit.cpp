@@ -5,7 +5,6 @@
 #include "api/database.h"
 #include "api/handlers.h"
 #include "core/ascii.h"
-#include "sql/transaction.h"
 
 namespace tollgate::api {
 namespace {
@@ -136,7 +135,8 @@ Response create_channel(Context& c) {
   if (!rows) return fail(rows.error().message);
 
   for (std::size_t i = 0; i < rows->size(); ++i) {
-    auto made = model::create_channel(c.db, (*rows)[i]);
+    auto made =
+        sql::with_once(c.db, once_key(), [&](sql::Connection& db) { return model::create_channel(db, (*rows)[i]); });
     if (made) continue;
     if (i > 0) changed(c);  // the rows before this one are there
     throw DatabaseError(made.error());
@@ -170,7 +170,7 @@ Response update_channel(Context& c) {
     return fault.empty() && edit.merge(before, row);
   };
   auto channel =
-      must(sql::with_transaction(c.db, [&](sql::Connection& db) -> sql::Result<std::optional<model::Channel>> {
+      must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) -> sql::Result<std::optional<model::Channel>> {
         auto row = model::edit_channel(db, core::ChannelId{input.id}, change);
         if (!row || !*row || edit.changed().empty()) return row;
         auto noted = model::note_change(db, model::kChannelHistory, entity, c.user.username, edit.changed());

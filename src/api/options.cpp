@@ -10,7 +10,6 @@
 #include "core/default_prices.h"
 #include "model/history.h"
 #include "model/version.h"
-#include "sql/transaction.h"
 
 namespace tollgate::api {
 namespace {
@@ -54,21 +53,22 @@ sql::Result<std::vector<std::string>> changed_since(sql::Connection& db, std::in
 
 // All or none; with a base, none when one of them has changed since. The keys that have.
 std::vector<std::string> store(const Context& c, const Values& values, std::optional<std::int64_t> base = {}) {
-  auto conflicts = must(sql::with_transaction(c.db, [&](sql::Connection& db) -> sql::Result<std::vector<std::string>> {
-    // Nobody else changes an option between the look and the change.
-    if (auto locked = model::lock_epoch(db); !locked) return locked.error();
-    auto news = different(db, values);
-    if (!news) return news.error();
-    if (base) {
-      auto changed = changed_since(db, *base, *news);
-      if (!changed || !changed->empty()) return changed;
-    }
-    auto done = model::save_options(db, values);
-    for (const auto& [key, value] : *news)
-      if (done) done = model::note_change(db, model::kOptionHistory, key, c.user.username, {});
-    if (!done) return done.error();
-    return std::vector<std::string>();
-  }));
+  auto conflicts =
+      must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) -> sql::Result<std::vector<std::string>> {
+        // Nobody else changes an option between the look and the change.
+        if (auto locked = model::lock_epoch(db); !locked) return locked.error();
+        auto news = different(db, values);
+        if (!news) return news.error();
+        if (base) {
+          auto changed = changed_since(db, *base, *news);
+          if (!changed || !changed->empty()) return changed;
+        }
+        auto done = model::save_options(db, values);
+        for (const auto& [key, value] : *news)
+          if (done) done = model::note_change(db, model::kOptionHistory, key, c.user.username, {});
+        if (!done) return done.error();
+        return std::vector<std::string>();
+      }));
   if (conflicts.empty() && c.services.options_changed) c.services.options_changed();
   return conflicts;
 }

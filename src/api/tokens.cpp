@@ -10,7 +10,6 @@
 #include "api/row_version.h"
 #include "api/search_pattern.h"
 #include "core/random.h"
-#include "sql/transaction.h"
 
 namespace tollgate::api {
 namespace {
@@ -188,7 +187,8 @@ Response create_token(Context& c) {
   token.key = core::random_alphanumeric(kKeyLength);
   token.remain_quota = {in->remain_quota};
   token.created_time = token.accessed_time = c.now();
-  token.id = must(model::create_token(c.db, token));
+  token.id =
+      must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) { return model::create_token(db, token); }));
   changed(c, token.id, token.key);
   json::object data;
   data.emplace("id", token.id.value);
@@ -212,7 +212,7 @@ Response update_token(Context& c) {
 
   RowEdit edit(model::kTokenHistory, token_fields(), c.request);
   const auto entity = std::to_string(in->id);
-  auto stored = must(sql::with_transaction(c.db, [&](sql::Connection& db) -> sql::Result<bool> {
+  auto stored = must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) -> sql::Result<bool> {
     auto row = model::lock_token(db, core::TokenId{in->id}, c.user.id);
     if (!row) return row.error();
     if (!*row) return false;

@@ -8,7 +8,6 @@
 #include "core/ascii.h"
 #include "model/log_row.h"
 #include "model/token.h"
-#include "sql/transaction.h"
 
 namespace tollgate::api {
 namespace {
@@ -183,7 +182,7 @@ Response create_user(Context& c) {
   row.role = input->role;
   row.quota = gift;
   row.setting = initial_setting(static_cast<int>(input->role));
-  auto made = model::create_user(c.db, row);
+  auto made = sql::with_once(c.db, once_key(), [&](sql::Connection& db) { return model::create_user(db, row); });
   if (!made && made.error().cls == sql::ErrorClass::kDuplicate) return fail_key(c, "user.exists");
   row.id = must(std::move(made));
   if (gift.units > 0) log_for(c, model::LogType::kSystem, row, "新用户注册赠送 " + quota_text(*c.options, gift));
@@ -214,7 +213,7 @@ Response update_user(Context& c) {
   }
   RowEdit edit(model::kUserHistory, user_fields(), c.request);
   const auto entity = std::to_string(input->id);
-  const bool found = must(sql::with_transaction(c.db, [&](sql::Connection& db) -> sql::Result<bool> {
+  const bool found = must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) -> sql::Result<bool> {
     auto row = model::lock_user(db, user->id);
     if (!row) return row.error();
     if (!*row) return false;

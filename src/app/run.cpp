@@ -303,6 +303,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                          return done ? "drained" : "draining";
                        },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
+                       .sql_answered = [&] { return core::SteadyTime(main_meter.last_answer()); },
+                       .sql_answers = [&] { return main_meter.state() != sql::State::kAway; },
                        .facts =
                            [&](boost::json::object& facts) {
                              const auto money = billing->health();
@@ -335,7 +337,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
       config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
-      [&cluster](std::string_view job) { return cluster.may_run(job); });
+      [&cluster](std::string_view job) { return cluster.begin(job); });
 
   api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
   services.session_secrets = [&session_secrets] { return session_secrets.now(); };

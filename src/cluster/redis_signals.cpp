@@ -1,12 +1,15 @@
 #include "cluster/redis_signals.h"
 
+#include <fmt/format.h>
+
 #include "core/config.h"
 #include "core/random.h"
 
 namespace tollgate::cluster {
 namespace {
 
-constexpr std::string_view kChannel = "tg:ch", kSet = "tg:nodes", kServerId = "tg:cluster:id";
+constexpr std::string_view kChannel = "tg:ch", kSet = "tg:nodes", kServerId = "tg:cluster:id", kRevoked = "tg:revoked";
+constexpr std::int64_t kDayMs = std::int64_t{24} * 3600 * 1000;
 constexpr std::size_t kMostRead = 1000;
 
 std::string hash_of(const std::string& node_id) { return "tg:node:" + node_id; }
@@ -27,6 +30,33 @@ bool RedisSignals::healthy() const {
 
 void RedisSignals::publish(std::string message) {
   client_.send({"PUBLISH", client_.key(kChannel), std::move(message)});
+}
+
+void RedisSignals::remember(std::string_view kind, std::int64_t id, std::int64_t unix_ms) {
+  const auto set = client_.key(kRevoked);
+  client_.send({"ZADD", set, std::to_string(unix_ms), fmt::format("{}:{}", kind, id)});
+  client_.send({"ZREMRANGEBYSCORE", set, "-inf", std::to_string(unix_ms - kDayMs)});
+  client_.send({"EXPIRE", set, std::to_string(kDayMs / 1000)});
+}
+
+void RedisSignals::recall(std::int64_t since_unix_ms, Recalled recalled) {
+  if (!listener_) return recalled(std::nullopt);
+  client_.send({"ZRANGEBYSCORE", client_.key(kRevoked), std::to_string(since_unix_ms), "+inf", "WITHSCORES"},
+               [listener = listener_, recalled = std::move(recalled)](const core::Result<redis::Reply>& reply) {
+                 std::lock_guard lock(listener->mutex);
+                 if (!listener->alive) return;
+                 if (!reply || reply->is_error()) return recalled(std::nullopt);
+                 std::vector<Remembered> found;
+                 for (std::size_t i = 0; i + 1 < reply->items.size(); i += 2) {
+                   const std::string_view member = reply->items[i].text;
+                   const auto colon = member.find(':');
+                   if (colon == std::string_view::npos) continue;
+                   const auto id = core::parse_integer(member.substr(colon + 1));
+                   const auto at = core::parse_integer(reply->items[i + 1].text);
+                   if (id && at) found.push_back({std::string(member.substr(0, colon)), *id, *at});
+                 }
+                 recalled(found);
+               });
 }
 
 void RedisSignals::subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) {

@@ -16,6 +16,21 @@ void LocalSignals::publish(std::string message) {
     if (member->healthy_) member->on_message_(message);
 }
 
+void LocalSignals::remember(std::string_view kind, std::int64_t id, std::int64_t unix_ms) {
+  std::lock_guard lock(hub_.mutex);
+  if (healthy_) hub_.remembered[{std::string(kind), id}] = unix_ms;
+}
+
+void LocalSignals::recall(std::int64_t since_unix_ms, Recalled recalled) {
+  std::vector<Remembered> found;
+  {
+    std::lock_guard lock(hub_.mutex);
+    for (const auto& [entity, at] : hub_.remembered)
+      if (at >= since_unix_ms) found.push_back({entity.first, entity.second, at});
+  }
+  recalled(found);
+}
+
 void LocalSignals::subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) {
   std::lock_guard lock(hub_.mutex);
   on_message_ = std::move(on_message);

@@ -170,8 +170,12 @@ sql::Result<core::UserId> create_user(sql::Connection& db, const User& user) {
       ", aff_code, aff_count, aff_quota, aff_history, inviter_id, setting, remark, access_token) "
       "VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, 0, 0, ?, ?, ?, ?)";
   for (int attempt = 0;; ++attempt) {
-    // Four characters collide now and then; the column is unique.
+    // Four characters collide now and then; the column is unique. Looked for first: PostgreSQL ends a transaction with
+    // the first statement that fails.
     auto aff_code = core::random_alphanumeric(4);
+    auto taken = db.query("SELECT 1 FROM users WHERE aff_code = ?", {Param(std::string_view(aff_code))});
+    if (!taken) return taken.error();
+    if (!taken->empty() && attempt < 20) continue;
     auto done = db.insert(
         statement, {Param(std::string_view(user.username)), Param(std::string_view(user.password)),
                     Param(std::string_view(user.display_name)), Param(user.role), Param(user.status),

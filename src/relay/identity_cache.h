@@ -51,14 +51,19 @@ class IdentityCache {
       : pool_(pool), threads_(threads), billing_(billing), clock_(clock) {}
 
   // nullptr when the key is not known here and SQL cannot be asked. An entry older than half its life is refreshed in
-  // the background, one older than that is waited for, unless SQL is away. `source` is set to where it was found.
+  // the background, one older than that is waited for; with SQL away it goes on, until set_stale() says otherwise.
+  // `source` is set to where it was found.
   net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key, KeySource& source);
   // From now on keys that are not known here are looked for there before SQL is asked, and what SQL says is kept there.
   void share_rows(model::RowCache& rows) { rows_ = &rows; }
   void drop(std::string_view key);
-  void drop_user(core::UserId user);
-  void drop_token(core::TokenId token);  // and keys that were not found: it may be one of them
-  void clear();
+  // What was read before that time; a change that has just come means all there is.
+  void drop_user(core::UserId user, core::SteadyTime read_before = core::SteadyTime::max());
+  // And keys that were not found: it may be one of them.
+  void drop_token(core::TokenId token, core::SteadyTime read_before = core::SteadyTime::max());
+  void recheck_all();  // SQL is asked before any of them is used again, if it answers
+  // Nothing has been heard of changes for too long: what SQL does not confirm is not known.
+  void set_stale(bool stale) { stale_ = stale; }
   void set_life(std::chrono::milliseconds life) { life_ = life; }  // 5 s unless told
 
  private:
@@ -77,6 +82,8 @@ class IdentityCache {
   };
   NameMap<Entry> entries_;
   std::uint64_t drops_ = 0;
+  core::SteadyTime recheck_before_{};  // those that were read earlier are as good as old
+  bool stale_ = false;
   std::chrono::milliseconds life_ = std::chrono::seconds(5);
 };
 

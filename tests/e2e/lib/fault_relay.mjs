@@ -2,11 +2,24 @@
 import net from "node:net";
 
 export async function startFaultRelay(targetPort, host = "127.0.0.1") {
-  const state = { delay: 0, swallow: { up: false, down: false } };
+  const state = { refuse: false, delay: 0, swallow: { up: false, down: false }, commit: null, lost: 0 };
   const pairs = new Set();
-  const pass = (from, to, direction) => {
+  // The connection that has sent the text breaks at its COMMIT.
+  const breaks = (bytes, pair, direction, to) => {
+    if (pair.broken) return true;
+    if (!state.commit || direction !== "up") return false;
+    if (bytes.includes(state.commit.after)) pair.marked = state.commit;
+    if (pair.marked !== state.commit || !bytes.includes("COMMIT")) return false;
+    pair.broken = true;
+    if (state.commit.reached) to.write(bytes);
+    state.commit = null;
+    state.lost += 1;
+    setTimeout(() => pair.forEach((socket) => socket.destroy()), 300);
+    return true;
+  };
+  const pass = (from, to, direction, pair) => {
     from.on("data", (bytes) => {
-      if (state.swallow[direction]) return;
+      if (state.swallow[direction] || breaks(bytes, pair, direction, to)) return;
       if (state.delay === 0) to.write(bytes);
       else setTimeout(() => to.writable && to.write(bytes), state.delay);
     });
@@ -14,13 +27,14 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1") {
     from.on("error", () => to.destroy());
   };
   const server = net.createServer((client) => {
+    if (state.refuse) return client.destroy();
     const upstream = net.connect(targetPort, host);
     const pair = [client, upstream];
     pairs.add(pair);
     client.setNoDelay(true);
     upstream.setNoDelay(true);
-    pass(client, upstream, "up");
-    pass(upstream, client, "down");
+    pass(client, upstream, "up", pair);
+    pass(upstream, client, "down", pair);
     client.on("close", () => pairs.delete(pair));
   });
   await new Promise((done, fail) => server.once("error", fail).listen(0, host, done));
@@ -33,6 +47,14 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1") {
     delay: (ms) => (state.delay = ms),
     /** "up" towards the server, "down" towards the client; the connections stay. */
     swallow: (direction, on = true) => (state.swallow[direction] = on),
+    /** The next COMMIT of a connection that has sent the text `after` is lost, or only its answer when it is `reached`. */
+    loseCommit: (after, { reached }) => (state.commit = { after, reached }),
+    lost: () => state.lost,
+    /** Nothing passes any more, at once; with false it does again. */
+    refuse(on = true) {
+      state.refuse = on;
+      if (on) this.cut();
+    },
     cut() {
       for (const pair of pairs) for (const socket of pair) socket.destroy();
     },
