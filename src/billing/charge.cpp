@@ -251,19 +251,29 @@ Charge charge(const ChargeInput& input, const Price& price, bool texts) {
   return result;
 }
 
+namespace {
+
+double set_aside(const Price& price, std::int64_t estimated_tokens, std::int64_t max_output_tokens,
+                 double output_ratio) {
+  if (price.free) return 0;
+  if (price.price_billed) return price.model_price * price.quota_per_unit * price.group_ratio;
+  // The client states the output limit: it may be any number.
+  const auto input = std::clamp<std::int64_t>(std::max(estimated_tokens, price.reserve_tokens), 0, kMostTokens);
+  const auto output = std::clamp<std::int64_t>(max_output_tokens, 0, kMostTokens);
+  return (static_cast<double>(input) + static_cast<double>(output) * output_ratio) *
+         (price.model_ratio * price.group_ratio);
+}
+
+}  // namespace
+
 core::Quota reservation(const Price& price, std::int64_t estimated_tokens, std::int64_t max_output_tokens) {
-  if (price.free) return {};
-  double quota = 0;
-  if (price.price_billed) {
-    quota = price.model_price * price.quota_per_unit * price.group_ratio;
-  } else {
-    // The client states the output limit: it may be any number.
-    const std::int64_t tokens =
-        std::clamp<std::int64_t>(std::max(estimated_tokens, price.reserve_tokens), 0, kMostTokens) +
-        std::clamp<std::int64_t>(max_output_tokens, 0, kMostTokens);
-    quota = static_cast<double>(tokens) * (price.model_ratio * price.group_ratio);
-  }
-  return core::Quota{non_negative(truncate(quota))};
+  return core::Quota{non_negative(truncate(set_aside(price, estimated_tokens, max_output_tokens, 1)))};
+}
+
+core::Quota worst_case(const Price& price, std::int64_t estimated_tokens, std::int64_t max_output_tokens) {
+  const auto quota = set_aside(price, estimated_tokens, max_output_tokens, std::max(price.completion_ratio, 1.0));
+  // Charges are rounded half up: a fraction needs a whole unit; what binary fractions add to a whole number does not.
+  return core::Quota{non_negative(truncate(std::ceil(quota - 1e-6)))};
 }
 
 }  // namespace tollgate::billing

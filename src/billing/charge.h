@@ -65,9 +65,12 @@ Charge charge(const ChargeInput& input, const Price& price, bool texts = true);
 // The amount alone, without the texts: what a request cost so far.
 core::Quota charge_amount(const ChargeInput& input, const Price& price);
 
-// What is set aside before the upstream is called. Tokens: estimate of the prompt, and the output limit that the
-// request states (0 without). 0 for price.free.
+// What an account must have for a request to be let through. Tokens: estimate of the prompt, and the output limit that
+// the request states (0 without), both at the price of input. 0 for price.free.
 core::Quota reservation(const Price& price, std::int64_t estimated_tokens, std::int64_t max_output_tokens);
+// What is set aside for it where the account has as much: output at its own price, so that an answer within its limit
+// overdraws nothing (docs/balances.md, I3). Never less than reservation().
+core::Quota worst_case(const Price& price, std::int64_t estimated_tokens, std::int64_t max_output_tokens);
 
 // {"input":10,"cache_read":2,…}: the member kinds of a log row; zero ones are left out.
 std::string kinds_json(const Kinds& kinds);

@@ -2,6 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <memory>
+#include <utility>
+
 #include "net/suspend.h"
 #include "relay/estimate.h"
 
@@ -44,52 +48,77 @@ RelayError refused_for_money(const Request& request, const billing::AcquireResul
   return error;
 }
 
-// Takes `amount` besides what is held; `needed` is what the request needs in all.
-net::awaitable<std::optional<RelayError>> take(Request& request, core::Quota amount, core::Quota needed) {
+using Acquired = std::shared_ptr<billing::AcquireResult>;
+
+net::awaitable<Acquired> acquire(Request& request, core::Quota amount) {
   auto& billing = request.relay.billing;
   const auto& identity = *request.identity;
-  auto keep = [&](billing::Reservation more) {
-    if (!request.reservation) request.reservation.emplace();
-    request.reservation->merge(std::move(more));
-  };
-  if (auto held = billing.try_reserve(identity.wallet, identity.key_limit, amount)) {
-    keep(std::move(*held));
-    co_return std::nullopt;
-  }
-  request.waited = true;
-  using Answer = std::shared_ptr<billing::AcquireResult>;
-  auto acquired = co_await net::suspend<Answer>([&](auto done) {
+  return net::suspend<Acquired>([&billing, &identity, amount](auto done) {
     billing.acquire(identity.wallet, identity.key_limit, amount, [done](billing::AcquireResult result) {
       done(std::make_shared<billing::AcquireResult>(std::move(result)));
     });
   });
-  if (acquired->outcome != billing::AcquireOutcome::kReserved) co_return refused_for_money(request, *acquired, needed);
-  keep(std::move(acquired->reservation));
-  co_return std::nullopt;
+}
+
+// What a request sets aside: `whole` where there is as much, else all there is, down to `least`, which decides.
+struct Amounts {
+  core::Quota whole, least;
+  Amounts operator-(core::Quota held) const { return {whole - held, least - held}; }
+};
+
+Amounts amounts(const Request& request, std::int64_t prompt, std::int64_t output) {
+  return {billing::worst_case(request.price, prompt, output), billing::reservation(request.price, prompt, output)};
+}
+
+void keep(Request& request, billing::Reservation more) {
+  if (!request.reservation) request.reservation.emplace();
+  request.reservation->merge(std::move(more));
+}
+
+bool take_at_once(Request& request, core::Quota amount) {
+  const auto& identity = *request.identity;
+  auto held = request.relay.billing.try_reserve(identity.wallet, identity.key_limit, amount);
+  if (held) keep(request, std::move(*held));
+  return held.has_value();
+}
+
+// Takes `more` besides what is held; `needed` is what the request needs in all.
+net::awaitable<std::optional<RelayError>> take(Request& request, Amounts more, core::Quota needed) {
+  auto amount = more.whole;
+  if (take_at_once(request, amount)) co_return std::nullopt;
+  request.waited = true;
+  for (int round = 0;; ++round) {
+    auto acquired = co_await acquire(request, amount);
+    if (acquired->outcome == billing::AcquireOutcome::kReserved) {
+      keep(request, std::move(acquired->reservation));
+      co_return std::nullopt;
+    }
+    const bool refused = acquired->outcome == billing::AcquireOutcome::kRefused;
+    if (amount <= more.least || (refused && acquired->balance < more.least))
+      co_return refused_for_money(request, *acquired, needed);
+    // Once all that was seen; if that has gone to others meanwhile, what has to be there.
+    amount = refused && round == 0 ? std::min(acquired->balance, amount) : more.least;
+  }
 }
 
 }  // namespace
 
 net::awaitable<std::optional<RelayError>> reserve(Request& request) {
-  auto& billing = request.relay.billing;
-  const auto& identity = *request.identity;
   if (request.price.free) {
     request.reservation.emplace();
     co_return std::nullopt;
   }
-  if (!billing.can_charge()) {
+  if (!request.relay.billing.can_charge()) {
     auto error = gateway_error(503, "billing_unavailable", "charges cannot be kept: disk and database take nothing");
     error.retry_after = "5";
     error.no_retry = true;
     co_return error;
   }
   const auto output = output_limit(request.openai);
-  auto bound = billing::reservation(request.price, prompt_bound(request), output);
-  request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, bound);
-  if (request.reservation) co_return std::nullopt;
-  auto estimate = co_await estimate_prompt(request);
-  auto needed = billing::reservation(request.price, estimate, output);
-  auto refused = co_await take(request, needed, needed);
+  // While there is room the bound by size is enough, and nothing is counted.
+  if (take_at_once(request, billing::worst_case(request.price, prompt_bound(request), output))) co_return std::nullopt;
+  const auto needed = amounts(request, co_await estimate_prompt(request), output);
+  auto refused = co_await take(request, needed, needed.least);
   co_return refused;
 }
 
@@ -99,18 +128,16 @@ net::awaitable<std::optional<RelayError>> reserve_more(Request& request, std::in
     auto refused = co_await reserve(request);
     if (refused) co_return refused;
   }
-  auto& billing = request.relay.billing;
-  const auto& identity = *request.identity;
-  auto missing = [&](core::Quota needed) { return needed - request.reservation->amount(); };
-  const auto bound = missing(billing::reservation(request.price, prompt_bound(request), output));
-  if (bound.units <= 0) co_return std::nullopt;
-  if (auto more = billing.try_reserve(identity.wallet, identity.key_limit, bound)) {
-    request.reservation->merge(std::move(*more));
+  const auto held = request.reservation->amount();
+  const auto bound = billing::worst_case(request.price, prompt_bound(request), output) - held;
+  if (bound.units <= 0 || take_at_once(request, bound)) co_return std::nullopt;
+  const auto needed = amounts(request, co_await estimate_prompt(request), output);
+  const auto more = needed - held;
+  if (more.least.units <= 0) {
+    if (more.whole.units > 0) take_at_once(request, more.whole);
     co_return std::nullopt;
   }
-  const auto needed = billing::reservation(request.price, co_await estimate_prompt(request), output);
-  if (missing(needed).units <= 0) co_return std::nullopt;
-  auto refused = co_await take(request, missing(needed), needed);
+  auto refused = co_await take(request, more, needed.least);
   co_return refused;
 }
 

@@ -113,6 +113,7 @@ export class Load {
 
   ask(url, one, body, cut) {
     const key = this.keys[one.number % this.keys.length];
+    one.began = performance.now();
     return new Promise((done) => {
       const request = http.request(`${url}/v1/chat/completions`, {
         method: "POST",
@@ -132,6 +133,7 @@ export class Load {
         end();
       });
       request.on("response", (response) => {
+        one.headAfter = performance.now() - one.began; // ms
         one.status = response.statusCode;
         one.id = response.headers["x-oneapi-request-id"];
         let text = "";

@@ -56,17 +56,18 @@ describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, 
 
   it("B10 REQ-CL-29 200 clients on three nodes against a balance for 20: 20 pass", async () => {
     const { cluster } = books;
-    // What a request sets aside is its prompt and its output limit at the price of prompts: here that is what it costs.
-    const cost = quota({ prompt: 4000, completion: 10 }, ratios[model]);
-    const { key } = await cluster.admin.token({ name: "twenty", unlimited_quota: false, remain_quota: 20 * cost + Math.floor(cost / 2) });
+    // What a request sets aside is what it costs with all of its output limit.
+    const cost = quota({ prompt: 500, completion: 4000 }, ratios[model]);
+    const { id, key } = await cluster.admin.token({ name: "twenty", unlimited_quota: false, remain_quota: 20 * cost });
     const statuses = await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
-        ask(cluster.nodes[i % 3].url, key, { prompt: 4000, completion: 10, maxTokens: 4000 })),
+        ask(cluster.nodes[i % 3].url, key, { prompt: 500, completion: 4000, maxTokens: 4000 })),
     );
     const passed = statuses.filter((status) => status === 200).length;
     assert.ok(statuses.every((status) => status === 200 || status === 403), statuses.join(" "));
     assert.equal(passed, 20);
     await books.check();
+    assert.equal((await cluster.admin.call("GET", `/api/token/${id}`)).remain_quota, 0);
   });
 
   it("B11 what idle nodes hold of a key serves a request for nearly all of it on another", async () => {

@@ -36,17 +36,15 @@ describe("operation", { timeout: 180_000 }, () => {
   });
 
   it("B10 five hundred requests at once against a limit for exactly twenty: twenty pass, the sum is exact", async () => {
-    // max(estimate, 500) tokens and the output limit are reserved at the price of input: (500 + 1000) × 0.075.
-    const reserved = Math.trunc(1500 * 0.075);
-    const each = quota({ prompt: 500, completion: 0 }, ratios[model]);
-    assert.ok(each <= reserved);
-    const { key: poor } = await admin.token({ unlimited_quota: false, remain_quota: reserved * 20 });
+    // Each costs what is set aside for it at most: max(estimate, 500) tokens of prompt and all of the output limit.
+    const each = quota({ prompt: 500, completion: 1000 }, ratios[model]);
+    const { id, key: poor } = await admin.token({ unlimited_quota: false, remain_quota: each * 20 });
     const answers = await Promise.all(
       Array.from({ length: 500 }, () =>
         post(`${gateway.url}/v1/chat/completions`, poor, {
           model,
           max_tokens: 1000,
-          messages: say("usage=500:0 slow_head_ms=1500"),
+          messages: say("usage=500:1000 slow_head_ms=1500"),
         }),
       ),
     );
@@ -57,6 +55,17 @@ describe("operation", { timeout: 180_000 }, () => {
       const rows = (await admin.consumeRows()).filter((row) => row.prompt_tokens === 500);
       return rows.length === 20 && rows.every((row) => row.quota === each);
     }, "twenty rows");
+    const left = async () => (await admin.call("GET", `/api/token/${id}`)).remain_quota;
+    await eventually(async () => (await left()) === 0, "nothing is left, nothing is missing");
+  });
+
+  it("B10 with less than the worst case, but what is asked for, one request has all there is and a second none", async () => {
+    const asked = Math.trunc(1500 * 0.075);
+    const { key: poor } = await admin.token({ unlimited_quota: false, remain_quota: asked + 10 });
+    const ask = () =>
+      post(`${gateway.url}/v1/chat/completions`, poor, { model, max_tokens: 1000, messages: say("usage=500:10 slow_head_ms=700") });
+    const statuses = (await Promise.all([ask(), ask()])).map(({ status }) => status);
+    assert.deepEqual(statuses.sort(), [200, 403]);
   });
 
   it("D3 SIGTERM: a running stream is finished, a new connection is refused, every charge is in SQL", async () => {

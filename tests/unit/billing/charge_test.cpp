@@ -30,6 +30,20 @@ std::int64_t units(const ChargeInput& input, double group_ratio = 1) {
   return made.quota.units;
 }
 
+TEST(WorstCase, PricesTheOutputLimitAsOutput) {
+  // gpt-4o: 1.25 an input token, four times that an output token; 500 tokens of prompt at least.
+  EXPECT_EQ(worst_case(price_of("gpt-4o"), 12, 1000).units, 5625);
+  EXPECT_EQ(worst_case(price_of("gpt-4o", 2), 1000, 1000).units, 12'500);
+  EXPECT_EQ(worst_case(price_of("gpt-4o"), 12, 0), reservation(price_of("gpt-4o"), 12, 0));
+  EXPECT_EQ(worst_case(price_of("tts-1"), 120, 0), reservation(price_of("tts-1"), 120, 0));
+  Price cheap = price_of("gpt-4o");
+  cheap.completion_ratio = 0.5;  // output cheaper than input: never less than what is asked for
+  EXPECT_EQ(worst_case(cheap, 12, 1000), reservation(cheap, 12, 1000));
+  cheap.free = true;
+  EXPECT_EQ(worst_case(cheap, 12, 1000).units, 0);
+  EXPECT_GT(worst_case(price_of("gpt-4o"), INT64_MAX, INT64_MAX).units, 0);
+}
+
 TEST(Charge, ChatWithACachedPrompt) {
   EXPECT_EQ(reservation(price_of("gpt-4o"), 12, 1000).units, 1875);
   const Usage usage{.prompt_tokens = 1000, .completion_tokens = 500, .cached_tokens = 200};
