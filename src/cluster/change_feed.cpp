@@ -27,8 +27,8 @@ constexpr auto kRecallAgain = seconds(1);
 constexpr auto kFastPoll = seconds(2);
 constexpr auto kFastFor = std::chrono::minutes(5);
 constexpr auto kRemembered = std::chrono::hours(24);
-// By which clocks of nodes may differ: beyond it a node says that it is degraded.
-constexpr auto kClockSlack = seconds(30);
+// What was read so shortly after a change may have been asked for before it.
+constexpr auto kReadSlack = seconds(5);
 constexpr auto kMixedFor = std::chrono::hours(24);
 constexpr int kReadAgain = 5;
 
@@ -220,7 +220,7 @@ void ChangeFeed::forget(std::string_view kind, std::int64_t id, core::SteadyTime
 }
 
 void ChangeFeed::tell_of(std::string_view kind, std::int64_t id) {
-  signals_.remember(kind, id, clock_.unix_millis());
+  signals_.remember(kind, id);
   publish(kind, {{"e", json::array{id}}});
   if (!signals_.present() || signals_.healthy()) return;
   auto lease = pool_.lease();
@@ -237,20 +237,17 @@ void ChangeFeed::tell_of(std::string_view kind, std::int64_t id) {
 
 // What was missed while no messages came. A node that SQL does not answer either has nothing else to go by.
 void ChangeFeed::recall() {
-  const auto now = clock_.unix_millis();
-  signals_.recall(now - duration_cast<milliseconds>(kRemembered).count(),
-                  [this, now, here = clock_.steady()](const auto& remembered) {
-                    if (remembered) {
-                      for (const auto& [kind, id, at] : *remembered)
-                        forget(kind, id, here - milliseconds(now - at) + kClockSlack);
-                      return;
-                    }
-                    {
-                      std::lock_guard lock(mutex_);
-                      recall_at_ = clock_.steady() + kRecallAgain;
-                    }
-                    wake();
-                  });
+  signals_.recall([this, now = clock_.steady()](const auto& remembered) {
+    if (remembered) {
+      for (const auto& [kind, id, age] : *remembered) forget(kind, id, now - age + kReadSlack);
+      return;
+    }
+    {
+      std::lock_guard lock(mutex_);
+      recall_at_ = clock_.steady() + kRecallAgain;
+    }
+    wake();
+  });
 }
 
 // Noted while nothing could be told: told now, also to nodes that SQL does not answer.
@@ -264,7 +261,7 @@ void ChangeFeed::read_revocations() {
   std::map<std::string, json::array> ids;
   for (const auto& row : *rows) {
     forget(row.text(0), row.integer(1), core::SteadyTime::max());
-    signals_.remember(row.text(0), row.integer(1), clock_.unix_millis());
+    signals_.remember(row.text(0), row.integer(1));
     ids[row.text(0)].emplace_back(row.integer(1));
   }
   for (auto& [kind, list] : ids) publish(kind, {{"e", std::move(list)}});
@@ -364,11 +361,9 @@ milliseconds ChangeFeed::step() {
       reload_at_.reset();
     }
   }
-  if (gap) {
-    callbacks_.everyone();
-    read_revocations();
-  }
+  if (gap) callbacks_.everyone();
   if (missed) recall();
+  if (gap) read_revocations();
   if (full) {
     poll(settings_.mixed != Mixed::kOff);
   } else if (look || reload) {

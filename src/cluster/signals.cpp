@@ -16,17 +16,18 @@ void LocalSignals::publish(std::string message) {
     if (member->healthy_) member->on_message_(message);
 }
 
-void LocalSignals::remember(std::string_view kind, std::int64_t id, std::int64_t unix_ms) {
+void LocalSignals::remember(std::string_view kind, std::int64_t id) {
   std::lock_guard lock(hub_.mutex);
-  if (healthy_) hub_.remembered[{std::string(kind), id}] = unix_ms;
+  if (healthy_) hub_.remembered[{std::string(kind), id}] = hub_.now();
 }
 
-void LocalSignals::recall(std::int64_t since_unix_ms, Recalled recalled) {
+void LocalSignals::recall(Recalled recalled) {
   std::vector<Remembered> found;
   {
     std::lock_guard lock(hub_.mutex);
     for (const auto& [entity, at] : hub_.remembered)
-      if (at >= since_unix_ms) found.push_back({entity.first, entity.second, at});
+      found.push_back(
+          {entity.first, entity.second, std::chrono::duration_cast<std::chrono::milliseconds>(hub_.now() - at)});
   }
   recalled(found);
 }

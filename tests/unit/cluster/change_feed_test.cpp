@@ -191,6 +191,7 @@ TEST_P(ChangeFeedTest, ARevocationThatCouldNotBeToldIsFoundWhenSignalsComeBack) 
 
 // What it holds is older than the change, or younger.
 TEST_P(ChangeFeedTest, C1_WhatWasTakenBackWhileANodeHeardNothingIsForgottenByItWithoutTheDatabase) {
+  hub_.now = [this] { return clock_.steady(); };
   Node here(*this, "a"), there(*this, "b");
   here.feed.start();
   there.feed.start();
