@@ -21,7 +21,7 @@ constexpr std::string_view kTokenNames[] = {"prompt",    "completion", "cached",
                                             "reasoning", "audio",      "image"};
 constexpr std::string_view kAttemptNames[] = {"2xx", "3xx", "4xx", "5xx", "timeout", "connect", "canceled"};
 enum AttemptOutcome : std::size_t { kTimeout = 4, kConnect = 5, kCanceled = 6 };
-constexpr std::string_view kSourceNames[] = {"memory", "redis", "sql", "none"};
+constexpr std::string_view kSourceNames[] = {"memory", "redis", "sql", "none"};  // KeySource
 
 std::size_t outcome_of(const Attempt& attempt, bool canceled) {
   if (canceled) return kCanceled;

@@ -71,7 +71,7 @@ class RelayMetrics {
  private:
   static constexpr std::size_t kModes = static_cast<std::size_t>(dialect::OpenAiRoute::kRealtime) + 1;
   static constexpr std::size_t kAttemptOutcomes = 7;
-  static constexpr std::size_t kKeyResults = 6;  // source × passed or not
+  static constexpr std::size_t kKeyResults = (static_cast<std::size_t>(KeySource::kNone) + 1) * 2;  // passed or not
 
   struct ModelLook {
     dialect::OpenAiRoute mode;

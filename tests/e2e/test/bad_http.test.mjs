@@ -40,11 +40,13 @@ describe("bad HTTP", { timeout: 120_000 }, () => {
     const { status } = await one(Buffer.concat([Buffer.from(head(`Content-Length: ${chat().length}\r\n`)), chat()]));
     assert.equal(status, 200);
   };
+  const opened = [];
   /** Opens a connection, sends, and leaves it as it is. */
   const open = (bytes) =>
     new Promise((done, fail) => {
       const socket = net.connect(port, "127.0.0.1", () => socket.write(bytes, () => done(socket)));
       socket.once("error", fail);
+      opened.push(socket);
     });
   const many = (count, bytes) => Promise.all(Array.from({ length: count }, () => open(bytes)));
   const health = async () => {
@@ -66,7 +68,7 @@ describe("bad HTTP", { timeout: 120_000 }, () => {
     slow = { heads, drip, dripped: new Promise((done) => drip.once("data", done)) };
   });
   after(async () => {
-    slow?.drip.destroy();
+    opened.forEach((socket) => socket.destroy());
     await all?.stop();
   });
 

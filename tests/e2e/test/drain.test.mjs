@@ -85,7 +85,7 @@ describe("drain", { timeout: 180_000 }, () => {
       await stopped;
       agent.destroy();
     }
-    assert.ok(seen.answered > 1000, JSON.stringify(seen));
+    assert.ok(seen.answered > 100, JSON.stringify(seen));
     const { answered: _, ECONNREFUSED: refused, ...wrong } = seen;
     assert.deepEqual(wrong, {});
     assert.equal(refused, 15 * 16);

