@@ -38,8 +38,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kReaping = seconds(60);
-// The registry asks the database every 10 to 11 s: whoever has had no answer for longer waits for one.
-constexpr auto kSilence = seconds(15);
+// The registry asks the database every 10 to 11 s: whoever has had no answer for so long waits for one in vain, and
+// counts as lost to the others.
+constexpr auto kSilence = seconds(30);
 // What a node holds of users and keys: shorter where it would not hear of their changes.
 constexpr auto kLife = seconds(5), kDeafLife = seconds(1);
 
