@@ -187,7 +187,7 @@ ClusterNode::ClusterNode(Setting setting, Hooks hooks, sql::Pool& pool, const co
     if (relay_) relay_->drop_identities_of(token, read_before);
   };
   callbacks.everyone = [this] {
-    if (relay_) relay_->recheck_identities();
+    if (relay_) relay_->doubt_identities();
   };
   feed_ = std::make_unique<cluster::ChangeFeed>(std::move(feed), pool_, *signals_, clock_, std::move(callbacks));
   cluster::RegistrySettings registry;
@@ -397,7 +397,7 @@ void ClusterNode::watch_staleness() {
   const auto limit = config_.duration("TOLLGATE_STALE_LIMIT");
   const bool over = limit.count() > 0 && stale > limit;
   if (too_stale_.exchange(over) == over) return;
-  if (relay_) relay_->set_stale(over);
+  if (relay_) relay_->set_out_of_date(over);
   if (over) {
     core::log::error("neither the database nor Redis was reached for {} s: no traffic is taken, keys are refused",
                      duration_cast<seconds>(stale).count());

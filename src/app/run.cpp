@@ -134,6 +134,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.realtime_settle = config.duration("TOLLGATE_REALTIME_SETTLE");
   settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
+  settings.region = config.text("TOLLGATE_REGION");
   settings.limits = relay::measured_limits();
   settings.metrics_series = static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES"));
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;
@@ -327,7 +328,9 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  auto shared_limits = make_rate_limits(redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); });
+  auto shared_limits = make_rate_limits(
+      redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); },
+      [&cluster] { return cluster.registry().clock_offset_ms(); });
   CountedLimits limits(*shared_limits, [client = redis->get()] {
     return client && client->state().connected ? CountedLimits::kRedis : CountedLimits::kLocal;
   });

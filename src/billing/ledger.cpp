@@ -15,7 +15,9 @@ constexpr std::size_t kFlushEarly = 10'000;  // records that do not wait for the
 constexpr std::int64_t kTickMs = 1000;
 constexpr std::int64_t kForgetMs = 60'000;
 constexpr std::chrono::milliseconds kTryAgain{500};
-constexpr std::int64_t kCallTickMs = 50;   // while other nodes are asked
+constexpr std::int64_t kCallTickMs = 50;  // while other nodes are asked
+constexpr std::int64_t kCutOffMs = 1000;  // later than that an answer was not cut off, it did not come
+constexpr int kAttempts = 4;
 constexpr std::int64_t kProbeMs = 10'000;  // an idle node looks so often whether the database is there
 
 }  // namespace
@@ -156,7 +158,9 @@ Ledger::Step Ledger::work_step(bool closing) {
   }
   if (work.empty() && rows.empty() && !unsure_) {
     answer_asked(true);
-    return now - last_contact_ms_ < kProbeMs ? Step::kIdle : probe();
+    // One that holds nothing only has to know it long before half of the hold.
+    const auto pause = has_nothing() ? std::max(kProbeMs, std::int64_t{settings_.lost_hold.count() / 8}) : kProbeMs;
+    return now - last_contact_ms_ < pause ? Step::kIdle : probe();
   }
   const auto outcome = transact(work, rows, false);
   answer_asked(outcome == Outcome::kDone);
@@ -165,6 +169,7 @@ Ledger::Step Ledger::work_step(bool closing) {
       // The next one is due a rhythm after this one, unless more is waiting than one batch holds.
       if (rows.size() < kBatch) next_flush_ms_ = now + settings_.rhythm.count();
       only_charges_ = false;
+      cut_off_in_a_row_ = 0;
       batch_limit_ = std::min(kBatch, batch_limit_ * 2);
       answer_waiters(work);
       return Step::kMoved;
@@ -172,10 +177,20 @@ Ledger::Step Ledger::work_step(bool closing) {
     case Outcome::kPoison:
       if (find_poison(rows)) return Step::kMoved;
       break;
-    case Outcome::kAway: break;
+    case Outcome::kAway:
+      // A COMMIT whose answer was cut off is no database that is away: who waits does so for another attempt.
+      if (unsure_ && !waiters_.empty() && clock_.unix_millis() - now < kCutOffMs && ++cut_off_in_a_row_ < kAttempts)
+        return Step::kMoved;
+      break;
   }
+  cut_off_in_a_row_ = 0;
   fail_waiters();
   return Step::kAway;
+}
+
+bool Ledger::has_nothing() const {
+  if (!reachable_ || exposed() > 0) return false;
+  return slices_.held(AccountKind::kWallet).slices == 0 && slices_.held(AccountKind::kToken).slices == 0;
 }
 
 Ledger::Step Ledger::probe() {

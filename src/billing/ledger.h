@@ -161,6 +161,7 @@ class Ledger {
 
   void take_in();
   Step work_step(bool closing);
+  bool has_nothing() const;  // no slice and no exposure: being cut off would change nothing
   Step probe();
   void gather_waiting(WorkMap& work);
   void gather_low(WorkMap& work);
@@ -216,6 +217,7 @@ class Ledger {
   std::vector<Asked> asked_, answering_;
   std::uint64_t last_call_ = 0;
   std::size_t batch_limit_;
+  int cut_off_in_a_row_ = 0;                 // answers to COMMIT
   bool only_charges_ = false;                // looking for a poisoned record
   std::vector<InflightRecord> left_behind_;  // begun requests of the process before
   std::vector<InflightRecord> replayed_;

@@ -130,7 +130,7 @@ bool Registry::beat(sql::Connection& db, const std::string& state) {
   return write_heartbeat(db, row_).has_value();
 }
 
-void Registry::step() {
+void Registry::step(bool look_around) {
   prepare();
   const auto report = report_();
   std::string state = report.state;
@@ -145,6 +145,7 @@ void Registry::step() {
   }
   auto lease = pool_.lease();
   bool written = lease && beat(**lease, state);
+  if (written && !look_around) return note_master(**lease, state);
   sql::Result<Nodes> nodes = sql::Error{};
   if (written) {
     const auto before = clock_.unix_millis();
@@ -180,18 +181,18 @@ void Registry::follow_wishes(const NodeRow& own, std::int64_t now) {
   }
 }
 
+void Registry::note_master(sql::Connection& db, const std::string& state) {
+  if (!settings_.master) return;
+  may_lead_ = state != "draining" && !drained_;
+  if (!may_lead_) return;
+  const std::string now = sql::server_now_ms(db.dialect());
+  auto done = db.execute("UPDATE tg_cluster SET last_master_at = " + now + ", beat = beat + 1 WHERE id = 1", {});
+  if (!done) core::log::debug("tg_cluster: {}", done.error().message);
+}
+
 void Registry::decide_lead(sql::Connection& db, const Nodes& nodes, const std::string& state) {
+  if (settings_.master) return note_master(db, state);
   const bool on_its_way_out = state == "draining" || drained_;
-  if (settings_.master) {
-    may_lead_ = !on_its_way_out;
-    const std::string now = sql::server_now_ms(db.dialect());
-    if (!on_its_way_out)
-      if (auto done =
-              db.execute("UPDATE tg_cluster SET last_master_at = " + now + ", beat = beat + 1 WHERE id = 1", {});
-          !done)
-        core::log::debug("tg_cluster: {}", done.error().message);
-    return;
-  }
   bool stands_in = false;
   const bool master_lives = std::ranges::any_of(
       nodes.rows, [&](const auto& row) { return row.role == "master" && is_ready(row, nodes.now); });
@@ -305,10 +306,13 @@ void Registry::wake() {
 
 void Registry::run() {
   auto next = clock_.steady();
+  // With signals nodes tell of themselves, and every second look is enough: an idle node is to ask for little.
+  bool look_around = true;
   for (;;) {
     const auto now = clock_.steady();
     if (now >= next) {
-      step();
+      step(look_around);
+      look_around = !look_around || !board_;
       next = now + kShortestBeat + milliseconds(static_cast<std::int64_t>(random_.below(kBeatSpread + 1)));
     }
     show();
@@ -316,7 +320,10 @@ void Registry::run() {
     wake_.wait_for(lock, std::min<core::SteadyTime::duration>(kShow, next - clock_.steady()),
                    [this] { return stopping_ || due_; });
     if (stopping_) return;
-    if (std::exchange(due_, false)) next = clock_.steady();
+    if (std::exchange(due_, false)) {
+      next = clock_.steady();
+      look_around = true;
+    }
   }
 }
 

@@ -67,10 +67,10 @@ class Registry {
   std::function<void(std::chrono::milliseconds pause)> on_step_down;
 
   void start();
-  void stop();  // says that the node has left
-  void wake();  // looks now instead of later
-  void step();  // one round
-  void show();  // the board only
+  void stop();                         // says that the node has left
+  void wake();                         // looks now instead of later
+  void step(bool look_around = true);  // one round; without: only the own row is written
+  void show();                         // the board only
 
   std::int64_t ready_nodes() const { return ready_nodes_.load(std::memory_order_relaxed); }
   std::int64_t live_nodes() const { return live_nodes_.load(std::memory_order_relaxed); }
@@ -91,6 +91,7 @@ class Registry {
   void prepare();  // once: fingerprints take a while
   bool beat(sql::Connection& db, const std::string& state);
   void look(const Nodes& nodes);
+  void note_master(sql::Connection& db, const std::string& state);  // of a master: it lives, and leads unless it leaves
   void decide_lead(sql::Connection& db, const Nodes& nodes, const std::string& state);
   void note_clock(std::int64_t server_now, std::int64_t before, std::int64_t after);
   void follow_wishes(const NodeRow& own, std::int64_t now);

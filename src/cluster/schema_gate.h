@@ -11,7 +11,10 @@ namespace tollgate::cluster {
 
 // The schema this build knows, and the oldest it runs on. A release raises the first by one at most, and never drops or
 // narrows what the one before it needs, so that nodes of both work side by side.
-inline constexpr std::int64_t kSchemaVersion = 1;
+#ifndef TOLLGATE_SCHEMA_VERSION  // the tests' build of a next release says 2
+#define TOLLGATE_SCHEMA_VERSION 1
+#endif
+inline constexpr std::int64_t kSchemaVersion = TOLLGATE_SCHEMA_VERSION;
 inline constexpr std::int64_t kOldestSchema = 1;
 
 enum class SchemaOutcome {

@@ -27,7 +27,7 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_NODE_HEADER", .type = kBool, .fallback = "false", .meaning = "name the node in X-Tollgate-Node of each answer, not only of those to trusted proxies"},
   {.name = "HOSTNAME", .meaning = "default of TOLLGATE_NODE_NAME"},
   {.name = "TOLLGATE_ADVERTISE", .type = kUrl, .meaning = "address of this node for people and other nodes; its first address that is not loopback when unset"},
-  {.name = "TOLLGATE_REGION", .meaning = "label of the node, shown in the cluster's list"},
+  {.name = "TOLLGATE_REGION", .meaning = "label of the node, shown in the cluster's list and in log rows"},
   {.name = "TOLLGATE_ZONE", .meaning = "label of the node, shown in the cluster's list"},
   {.name = "TOLLGATE_WEIGHT", .type = kInt, .min = 0, .max = 256, .meaning = "weight for balancers, shown in the cluster's list; default: master 3, slave 5"},
   {.name = "TOLLGATE_MIGRATE", .type = kChoice, .fallback = "auto", .choices = "auto|never|only", .meaning = "auto: masters complete the schema; never: wait for another node; only: complete it and exit"},

@@ -24,7 +24,8 @@ RateAnswer MemoryRateLimits::count(RateStep step, std::string_view key, RateRule
   if (rule.count <= 0 && step != RateStep::kRecord) return {false, 0, rule.seconds};
   auto& part = parts_[std::hash<std::string_view>{}(key) % parts_.size()];
   std::lock_guard lock(part.mutex);
-  auto now = clock_.unix_seconds();
+  // Not the wall clock: somebody may set that.
+  auto now = std::chrono::duration_cast<std::chrono::seconds>(clock_.steady().time_since_epoch()).count();
   if (now - part.purged_at >= kPurgeSeconds) purge(part, now);
 
   auto found = part.logs.find(key);

@@ -76,7 +76,6 @@ class Client::Impl {
   const Settings& settings_;
   asio::io_context io_{1};
   asio::steady_timer timer_{io_};
-  net::Resolver resolver_;  // before io_ goes, its queries end
   Network network_;
   std::unique_ptr<Router> router_;
   std::shared_ptr<Subscriber> subscriber_;
@@ -95,7 +94,6 @@ class Client::Impl {
 Client::Impl::Impl(const Settings& settings, std::shared_ptr<TlsContext> tls, std::shared_ptr<TlsContext> sentinel_tls)
     : settings_(settings),
       network_{.io = io_,
-               .resolver = resolver_,
                .tls = std::move(tls),
                .sentinel_tls = std::move(sentinel_tls),
                .name = settings.name,

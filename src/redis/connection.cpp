@@ -26,7 +26,7 @@ Connection::Connection(asio::io_context& io, std::chrono::milliseconds command_t
 awaitable<Result<std::shared_ptr<Connection>>> Connection::open(asio::io_context& io, Endpoint endpoint, Access access,
                                                                 Time due) {
   auto made = std::make_shared<Connection>(io, access.command_timeout);
-  auto connected = co_await made->socket_.connect(endpoint, access.tls, access.resolver, due);
+  auto connected = co_await made->socket_.connect(endpoint, access.tls, due);
   if (!connected) co_return connected.error();
   asio::co_spawn(io, [made]() -> awaitable<void> { co_await made->read_loop(); }, asio::detached);
   auto entered = co_await made->enter(access, due);

@@ -20,8 +20,7 @@ struct Access {
   Credentials credentials;
   int database = 0;
   std::string name;  // for CLIENT SETNAME
-  const TlsContext* tls = nullptr;
-  net::Resolver* resolver = nullptr;
+  TlsContext* tls = nullptr;
   std::chrono::milliseconds command_timeout{500};
 };
 

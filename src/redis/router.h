@@ -12,7 +12,6 @@ namespace tollgate::redis {
 // What all connections of a client have in common.
 struct Network {
   boost::asio::io_context& io;
-  net::Resolver& resolver;
   std::shared_ptr<TlsContext> tls;           // of data servers; none: plain
   std::shared_ptr<TlsContext> sentinel_tls;  // of sentinels
   std::string name;
@@ -27,7 +26,6 @@ struct Network {
             .database = database,
             .name = name,
             .tls = tls.get(),
-            .resolver = &resolver,
             .command_timeout = command_timeout};
   }
 };

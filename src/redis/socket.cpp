@@ -4,9 +4,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include "core/ip_address.h"
-#include "net/suspend.h"
+#include "core/log.h"
+#include "core/name_memory.h"
 
 namespace tollgate::redis {
 
@@ -16,28 +18,59 @@ using core::Errc;
 using core::Result;
 using net::awaitable;
 
-Result<std::shared_ptr<TlsContext>> TlsContext::make(const TlsSettings& settings) {
-  auto* context = SSL_CTX_new(TLS_client_method());
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(1);  // with a look-up, when the addresses of before are known
+
+}  // namespace
+
+void TlsContext::Free::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+
+Result<TlsContext::Context> TlsContext::read(const TlsSettings& settings) {
+  Context context(SSL_CTX_new(TLS_client_method()));
   if (!context) return core::error(Errc::kInternal, "TLS cannot be set up");
-  std::shared_ptr<TlsContext> made(new TlsContext(context, settings));
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  bool trusted = settings.ca.empty() ? SSL_CTX_set_default_verify_paths(context) == 1
-                                     : SSL_CTX_load_verify_locations(context, settings.ca.c_str(), nullptr) == 1;
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  bool trusted = settings.ca.empty() ? SSL_CTX_set_default_verify_paths(context.get()) == 1
+                                     : SSL_CTX_load_verify_locations(context.get(), settings.ca.c_str(), nullptr) == 1;
   if (!trusted) return core::error(Errc::kInvalid, fmt::format("{} holds no certificates", settings.ca));
-  if (settings.verify) SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  if (!settings.cert.empty() && SSL_CTX_use_certificate_chain_file(context, settings.cert.c_str()) != 1)
+  if (settings.verify) SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  if (!settings.cert.empty() && SSL_CTX_use_certificate_chain_file(context.get(), settings.cert.c_str()) != 1)
     return core::error(Errc::kInvalid, fmt::format("{} holds no certificate", settings.cert));
   const auto& key = settings.key.empty() ? settings.cert : settings.key;
-  if (!key.empty() && SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1)
+  if (!key.empty() && SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1)
     return core::error(Errc::kInvalid, fmt::format("{} holds no key of that certificate", key));
+  return context;
+}
+
+std::string TlsContext::stamp() const {
+  std::string stamp;
+  for (const auto& file : {settings_.ca, settings_.cert, settings_.key})
+    if (struct stat found{}; !file.empty() && ::stat(file.c_str(), &found) == 0)
+      stamp += fmt::format("{}.{}.{}.{} ", found.st_ino, found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
+  return stamp;
+}
+
+Result<std::shared_ptr<TlsContext>> TlsContext::make(const TlsSettings& settings) {
+  std::shared_ptr<TlsContext> made(new TlsContext(settings));
+  made->read_at_ = made->stamp();
+  auto context = read(settings);
+  if (!context) return context.error();
+  made->context_ = std::move(*context);
   return made;
 }
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
-
-SSL* TlsContext::start(const std::string& host, int descriptor) const {
-  SSL* ssl = SSL_new(context_);
+SSL* TlsContext::start(const std::string& host, int descriptor) {
+  if (auto now = stamp(); now != read_at_) {
+    if (auto fresh = read(settings_)) {
+      context_ = std::move(*fresh);
+      core::log::info("redis: certificates read again");
+    } else {
+      core::log::warn("redis: the certificates stay as they were: {}", fresh.error().message);
+    }
+    read_at_ = std::move(now);
+  }
+  SSL* ssl = SSL_new(context_.get());
   if (!ssl) return nullptr;
   const auto& name = settings_.server_name.empty() ? host : settings_.server_name;
   if (core::parse_ip(name)) {
@@ -64,7 +97,7 @@ awaitable<bool> Socket::wait(bool readable) {
   co_return !failed && !closed_;
 }
 
-awaitable<Result<void>> Socket::connect(Endpoint endpoint, const TlsContext* tls, net::Resolver* resolver, Time due) {
+awaitable<Result<void>> Socket::connect(Endpoint endpoint, TlsContext* tls, Time due) {
   // The timer may fire after this call has ended: it holds what it touches.
   struct Limit {
     Socket* socket;
@@ -77,14 +110,13 @@ awaitable<Result<void>> Socket::connect(Endpoint endpoint, const TlsContext* tls
     limit->late = true;
     limit->socket->close();
   });
-  auto connected = co_await connect_any(endpoint, tls, resolver, limit->late);
+  auto connected = co_await connect_any(endpoint, tls, limit->late);
   limit->socket = nullptr;
   if (limit->late) co_return core::error(Errc::kTimeout, "connecting takes too long");
   co_return connected;
 }
 
-awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, const TlsContext* tls, net::Resolver* resolver,
-                                            const bool& late) {
+awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, TlsContext* tls, const bool& late) {
   std::vector<stream_protocol::endpoint> targets;
   if (!endpoint.path.empty()) {
     if (endpoint.path.size() >= sizeof(sockaddr_un::sun_path))
@@ -93,8 +125,7 @@ awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, const TlsC
   } else {
     std::vector<std::string> addresses{endpoint.host};
     if (!core::parse_ip(endpoint.host)) {
-      auto begin = [&](auto done) { resolver->resolve(endpoint.host, std::move(done)); };
-      auto resolved = co_await net::suspend<Result<net::Resolver::Addresses>>(begin);
+      auto resolved = co_await addresses_of(endpoint.host);
       if (!resolved) co_return resolved.error();
       addresses = std::move(*resolved);
     }
@@ -114,6 +145,32 @@ awaitable<Result<void>> Socket::connect_any(const Endpoint& endpoint, const TlsC
   co_return connected;
 }
 
+awaitable<Result<std::vector<std::string>>> Socket::addresses_of(const std::string& host) {
+  using asio::ip::tcp;
+  auto known = core::remembered_addresses(host);
+  // The timer may fire after this call has ended: it holds what it touches.
+  auto names = std::make_shared<tcp::resolver>(io_);
+  asio::steady_timer patience(io_);
+  if (!known.empty()) {
+    patience.expires_after(kPatience);
+    patience.async_wait([names](boost::system::error_code cancelled) {
+      if (!cancelled) names->cancel();
+    });
+  }
+  auto [failed, found] = co_await names->async_resolve(host, "", asio::as_tuple(asio::deferred));
+  std::vector<std::string> addresses;
+  if (!failed)
+    for (const auto& entry : found) addresses.push_back(entry.endpoint().address().to_string());
+  if (!addresses.empty()) {
+    core::remember_addresses(host, addresses);
+    co_return addresses;
+  }
+  if (known.empty())
+    co_return core::error(Errc::kUnavailable, fmt::format("the name {} does not resolve: {}", host, failed.message()));
+  core::log::warn("Redis: the name {} does not resolve; its last address is used", host);
+  co_return known;
+}
+
 awaitable<Result<void>> Socket::connect_to(stream_protocol::endpoint target) {
   boost::system::error_code failed;
   socket_.close(failed);
@@ -129,7 +186,7 @@ awaitable<Result<void>> Socket::connect_to(stream_protocol::endpoint target) {
   co_return Result<void>();
 }
 
-awaitable<Result<void>> Socket::handshake(const TlsContext& tls, const std::string& host) {
+awaitable<Result<void>> Socket::handshake(TlsContext& tls, const std::string& host) {
   ssl_ = tls.start(host, socket_.native_handle());
   if (!ssl_) co_return core::error(Errc::kInternal, "TLS cannot be set up");
   for (;;) {

@@ -1,5 +1,6 @@
 #include "relay/identity_cache.h"
 
+#include <boost/asio.hpp>
 #include <boost/json.hpp>
 
 #include "core/log.h"
@@ -8,9 +9,13 @@
 #include "net/worker.h"
 
 namespace tollgate::relay {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr std::size_t kMostEntries = 100'000;
+constexpr auto kPatience = std::chrono::milliseconds(500);  // with SQL, for a key that was good a moment ago
 
 // What a key allows, besides what its owner may.
 void set_key(Identity& identity, model::Token token, billing::Billing& billing) {
@@ -107,7 +112,7 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string 
       // Good for this request; the next one has it read from SQL.
       shared->loaded = clock_.steady() - life_ / 2;
       if (entries_.size() >= kMostEntries) entries_.clear();
-      entries_[key] = {shared, false, clock_.steady()};
+      entries_[key] = {.identity = shared, .shared = clock_.steady()};
       source = KeySource::kRedis;
       co_return shared;
     }
@@ -124,23 +129,43 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load(std::string 
   if (loaded && drops == drops_) {
     loaded->loaded = clock_.steady();
     if (entries_.size() >= kMostEntries) entries_.clear();
-    entries_[key] = {loaded, false, share ? loaded->loaded : last_shared};
+    entries_[key] = {.identity = loaded, .shared = share ? loaded->loaded : last_shared};
   } else if (auto found = entries_.find(key); found != entries_.end()) {
-    found->second.refreshing = false;
+    found->second.refreshing = found->second.overdue = false;
   }
   if (loaded) source = KeySource::kSql;
   co_return loaded;
+}
+
+net::awaitable<std::shared_ptr<const Identity>> IdentityCache::load_in_time(const std::string& key, KeySource& source) {
+  struct Answer {
+    explicit Answer(asio::io_context& io) : limit(io, kPatience) {}
+    asio::steady_timer limit;
+    std::shared_ptr<const Identity> identity;
+    KeySource source = KeySource::kMemory;
+    bool over = false;
+  };
+  auto& worker = net::Worker::current();
+  auto answer = std::make_shared<Answer>(worker.io());
+  worker.spawn([](IdentityCache& cache, std::string name, std::shared_ptr<Answer> to) -> net::awaitable<void> {
+    to->identity = co_await cache.load(std::move(name), to->source);
+    to->over = true;
+    to->limit.cancel();
+  }(*this, key, answer));
+  if (!answer->over) co_await answer->limit.async_wait(asio::as_tuple(asio::deferred));
+  source = answer->source;
+  if (auto found = entries_.find(key); !answer->over && found != entries_.end()) found->second.overdue = true;
+  co_return answer->identity;
 }
 
 net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::string& key, KeySource& source) {
   auto found = entries_.find(key);
   if (found != entries_.end()) {
     auto known = found->second.identity;
-    auto age = clock_.steady() - known->loaded;
+    auto age = found->second.stale ? life_ : clock_.steady() - known->loaded;
     source = KeySource::kMemory;
-    const bool current = known->loaded >= recheck_before_;
-    if (current && age < life_ / 2) co_return known;
-    if (current && age < life_) {
+    if (age < life_ / 2 || (found->second.overdue && !out_of_date_)) co_return known;
+    if (age < life_) {
       if (!found->second.refreshing) {
         found->second.refreshing = true;
         net::Worker::current().spawn([](IdentityCache& cache, std::string name) -> net::awaitable<void> {
@@ -150,10 +175,11 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
       }
       co_return known;
     }
-    auto loaded = co_await load(key, source);
+    auto loaded = co_await load_in_time(key, source);
     if (loaded) co_return loaded;
-    // With SQL away a key that was good a moment ago goes on being served, unless it was taken back meanwhile.
-    co_return stale_ || !entries_.contains(key) ? nullptr : known;
+    // With SQL away, or silent, a key that was good a moment ago goes on being served, unless it was taken back
+    // meanwhile.
+    co_return out_of_date_ || !entries_.contains(key) ? nullptr : known;
   }
   source = KeySource::kNone;
   co_return co_await load(key, source);
@@ -172,9 +198,10 @@ void IdentityCache::drop_token(core::TokenId token, core::SteadyTime read_before
   });
 }
 
-void IdentityCache::recheck_all() {
+void IdentityCache::doubt_all() {
   ++drops_;
-  recheck_before_ = clock_.steady();
+  std::erase_if(entries_, [](const auto& entry) { return !entry.second.identity->found; });
+  for (auto& [key, entry] : entries_) entry.stale = true;
 }
 
 void IdentityCache::drop_user(core::UserId user, core::SteadyTime read_before) {

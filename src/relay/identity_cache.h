@@ -51,8 +51,8 @@ class IdentityCache {
       : pool_(pool), threads_(threads), billing_(billing), clock_(clock) {}
 
   // nullptr when the key is not known here and SQL cannot be asked. An entry older than half its life is refreshed in
-  // the background, one older than that is waited for; with SQL away it goes on, until set_stale() says otherwise.
-  // `source` is set to where it was found.
+  // the background; for one past its life the request waits half a second at most, and goes on with what is known when
+  // SQL is away or silent, until set_out_of_date() says otherwise. `source` is set to where it was found.
   net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key, KeySource& source);
   // From now on keys that are not known here are looked for there before SQL is asked, and what SQL says is kept there.
   void share_rows(model::RowCache& rows) { rows_ = &rows; }
@@ -61,13 +61,15 @@ class IdentityCache {
   void drop_user(core::UserId user, core::SteadyTime read_before = core::SteadyTime::max());
   // And keys that were not found: it may be one of them.
   void drop_token(core::TokenId token, core::SteadyTime read_before = core::SteadyTime::max());
-  void recheck_all();  // SQL is asked before any of them is used again, if it answers
+  void doubt_all();  // each is asked for anew before it is used, and stays for the case that SQL is away
   // Nothing has been heard of changes for too long: what SQL does not confirm is not known.
-  void set_stale(bool stale) { stale_ = stale; }
+  void set_out_of_date(bool out_of_date) { out_of_date_ = out_of_date; }
   void set_life(std::chrono::milliseconds life) { life_ = life; }  // 5 s unless told
 
  private:
   net::awaitable<std::shared_ptr<const Identity>> load(std::string key, KeySource& source);
+  // nullptr also while the answer is on its way for too long; it is kept when it comes.
+  net::awaitable<std::shared_ptr<const Identity>> load_in_time(const std::string& key, KeySource& source);
   net::awaitable<std::shared_ptr<Identity>> find_shared(const std::string& key);
 
   sql::Pool& pool_;
@@ -78,12 +80,13 @@ class IdentityCache {
   struct Entry {
     std::shared_ptr<const Identity> identity;
     bool refreshing = false;
+    bool stale = false;         // whatever its age
+    bool overdue = false;       // the refresh takes too long to be waited for
     core::SteadyTime shared{};  // when its rows were last written for other nodes
   };
   NameMap<Entry> entries_;
   std::uint64_t drops_ = 0;
-  core::SteadyTime recheck_before_{};  // those that were read earlier are as good as old
-  bool stale_ = false;
+  bool out_of_date_ = false;
   std::chrono::milliseconds life_ = std::chrono::seconds(5);
 };
 

@@ -281,12 +281,13 @@ void Relay::drop_identities_of(core::TokenId token, core::SteadyTime read_before
     worker->post([this, worker, token, read_before] { local(*worker).identities.drop_token(token, read_before); });
 }
 
-void Relay::recheck_identities() {
-  for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.recheck_all(); });
+void Relay::doubt_identities() {
+  for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.doubt_all(); });
 }
 
-void Relay::set_stale(bool stale) {
-  for (auto* worker : workers_) worker->post([this, worker, stale] { local(*worker).identities.set_stale(stale); });
+void Relay::set_out_of_date(bool out_of_date) {
+  for (auto* worker : workers_)
+    worker->post([this, worker, out_of_date] { local(*worker).identities.set_out_of_date(out_of_date); });
 }
 
 void Relay::set_identity_life(std::chrono::milliseconds life) {

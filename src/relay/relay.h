@@ -58,6 +58,7 @@ struct RelaySettings {
   std::chrono::milliseconds realtime_settle{60'000};  // longest time between two charges of a realtime session
   std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
+  std::string region;  // TOLLGATE_REGION, in log rows
   AdmissionLimits limits;
   std::size_t metrics_series = 2000;  // TOLLGATE_METRICS_SERIES
 };
@@ -85,9 +86,9 @@ class Relay {
   // What was read before that time.
   void drop_identities_of(core::UserId user, core::SteadyTime read_before = core::SteadyTime::max());
   void drop_identities_of(core::TokenId token, core::SteadyTime read_before = core::SteadyTime::max());
-  void recheck_identities();
+  void doubt_identities();  // of all keys: they are asked for anew before they are used
   // Keys that SQL does not confirm are refused from now on, or served again.
-  void set_stale(bool stale);
+  void set_out_of_date(bool out_of_date);
   void set_identity_life(std::chrono::milliseconds life);
 
   // Rows that nodes share; set before the first request.

@@ -145,6 +145,8 @@ std::string other_json(const Request& request, const EndOfRequest& end, const Bi
   if (end.usage_refused) out += ",\"usage_refused\":true";
   if (end.content_filtered) out += ",\"reject_reason\":\"openai_finish_reason=content_filter\"";
   append_text_member(out, "settled_by", billed.settled_by);
+  if (const auto& region = request.relay.settings.region; !region.empty())
+    core::append_json_string(out += ",\"region\":", region);
   append_text_member(out, "end", to_string(end.end));
   if (end.limit != net::TimeLimit::kNone) append_text_member(out, "time_limit", net::to_string(end.limit));
   out.append(",\"kinds\":").append(billing::kinds_json(billing::split_kinds(billed.usage))).append("}");

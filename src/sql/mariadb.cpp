@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/log.h"
+#include "sql/names.h"
 #include "sql/server.h"
 #include "sql/statement.h"
 
@@ -17,6 +18,10 @@ namespace tollgate::sql {
 namespace {
 
 using std::chrono::milliseconds;
+
+// Before reads outside of a transaction, of which most decide something: proxies that send reads to replicas can be
+// told by it to send these to the primary (docs/databases.md).
+constexpr std::string_view kFresh = "/* tg:rw */ ";
 
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -69,25 +74,24 @@ class MysqlConnection final : public ServerConnection {
   Dialect dialect() const override { return Dialect::kMysql; }
 
   Result<void> connect() override {
-    close();
-    handle_ = mysql_init(nullptr);
-    if (!handle_) return Error{ErrorClass::kResource, 0, "out of memory"};
-    set_options();
-    const bool socket = !dsn_.socket.empty();
-    // "localhost" would mean the default socket: the protocol is named.
-    unsigned protocol = socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
-    mysql_options(handle_, MYSQL_OPT_PROTOCOL, &protocol);
-    if (!mysql_real_connect(handle_, socket ? nullptr : dsn_.host.c_str(), dsn_.user.c_str(), dsn_.password.c_str(),
-                            dsn_.database.c_str(), dsn_.port, socket ? dsn_.socket.c_str() : nullptr,
-                            CLIENT_FOUND_ROWS))
-      return failure();
-    keep_alive();
-    return set_up_session();
+    if (!dsn_.socket.empty()) return connect_to("");
+    auto found = addresses_of(dsn_.host);
+    // A certificate is held against the host's name, so that is what libmariadb has to be given then.
+    if (found.texts.empty() || (found.remembered && dsn_.tls == TlsMode::kVerifyFull))
+      return Error{ErrorClass::kConnection, 2005, "the name " + dsn_.host + " does not resolve (2005)"};
+    if (!found.remembered) return connect_to(dsn_.host);
+    Result<void> connected;
+    for (const auto& address : found.texts) {
+      connected = connect_to(address);
+      if (connected) break;
+    }
+    return connected;
   }
 
  protected:
   Result<std::vector<Row>> run_query(std::string_view statement, std::span<const Param> params) override {
-    if (auto sent = send(statement, params); !sent) return sent.error();
+    const bool alone = !in_transaction() && statement.starts_with("SELECT");
+    if (auto sent = send(statement, params, alone ? kFresh : std::string_view()); !sent) return sent.error();
     MYSQL_RES* result = mysql_store_result(handle_);
     if (!result) {
       if (mysql_errno(handle_) != 0) return failure();
@@ -120,6 +124,23 @@ class MysqlConnection final : public ServerConnection {
   void set_limit(milliseconds limit) override { limit_ = limit.count() > 0 ? limit : settings_.statement; }
 
  private:
+  // `host` is a name, of which all addresses are tried, or an address; empty: the socket.
+  Result<void> connect_to(const std::string& host) {
+    close();
+    handle_ = mysql_init(nullptr);
+    if (!handle_) return Error{ErrorClass::kResource, 0, "out of memory"};
+    set_options();
+    // "localhost" would mean the default socket: the protocol is named.
+    unsigned protocol = host.empty() ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    mysql_options(handle_, MYSQL_OPT_PROTOCOL, &protocol);
+    if (!mysql_real_connect(handle_, host.empty() ? nullptr : host.c_str(), dsn_.user.c_str(), dsn_.password.c_str(),
+                            dsn_.database.c_str(), dsn_.port, host.empty() ? dsn_.socket.c_str() : nullptr,
+                            CLIENT_FOUND_ROWS))
+      return failure();
+    keep_alive();
+    return set_up_session();
+  }
+
   void close() {
     if (handle_) mysql_close(handle_);
     handle_ = nullptr;
@@ -180,17 +201,18 @@ class MysqlConnection final : public ServerConnection {
     if (!dsn_.collation.empty())
       if (auto done = simple("SET NAMES " + dsn_.charsets.front() + " COLLATE " + dsn_.collation); !done)
         return done.error();
-    // Poolers may forbid these; the program is right without them.
-    for (std::string_view statement :
-         {"SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"})
-      if (auto done = simple(statement); !done && !tolerated(done.error())) return done.error();
-    auto limit = std::to_string(limit_.count());
-    auto seconds = number_text(static_cast<double>(limit_.count()) / 1000.0);
     const bool mariadb = std::string_view(mysql_get_server_info(handle_)).find("MariaDB") != std::string_view::npos;
-    if (auto done = simple(mariadb ? "SET SESSION max_statement_time = " + seconds
-                                   : "SET SESSION max_execution_time = " + limit);
-        !done && !tolerated(done.error()))
-      return done.error();
+    const std::string zone = "time_zone = '+00:00'";
+    const std::string limit = mariadb
+                                  ? "max_statement_time = " + number_text(static_cast<double>(limit_.count()) / 1000)
+                                  : "max_execution_time = " + std::to_string(limit_.count());
+    // All at once, where the server knows these names; else one by one. Poolers may forbid them; the program is right
+    // without them.
+    const char* isolation = mariadb ? "tx_isolation" : "transaction_isolation";
+    if (!simple("SET " + zone + ", SESSION " + limit + ", SESSION " + isolation + " = 'READ-COMMITTED'"))
+      for (const auto& statement : {"SET " + zone, "SET SESSION " + limit,
+                                    std::string("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")})
+        if (auto done = simple(statement); !done && !tolerated(done.error())) return done.error();
     for (const auto& [name, value] : dsn_.variables)
       if (auto done = simple("SET SESSION " + name + " = " + value); !done) return done.error();
     return {};
@@ -209,12 +231,12 @@ class MysqlConnection final : public ServerConnection {
     return {};
   }
 
-  Result<void> send(std::string_view statement, std::span<const Param> params) {
+  Result<void> send(std::string_view statement, std::span<const Param> params, std::string_view before = {}) {
     if (!handle_) return Error{ErrorClass::kConnection, 2006, "the connection is closed (2006)"};
     const auto pieces = split_placeholders(statement);
     if (pieces.size() != params.size() + 1)
       return Error{ErrorClass::kOther, 0, "number of values does not match the statement"};
-    text_.clear();
+    text_ = before;
     for (std::size_t i = 0; i < params.size(); ++i) {
       text_ += pieces[i];
       append(params[i]);

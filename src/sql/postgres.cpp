@@ -1,9 +1,7 @@
 // PostgreSQL through libpq: unnamed statements with values beside them, on a socket that is waited for with a limit.
 // Nothing is prepared by name, so that poolers in transaction mode work (docs/decisions/0008-sql-servers.md).
 #include <libpq-fe.h>
-#include <netdb.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <charconv>
 #include <cstring>
@@ -11,6 +9,7 @@
 #include <optional>
 
 #include "core/log.h"
+#include "sql/names.h"
 #include "sql/server.h"
 #include "sql/statement.h"
 
@@ -49,21 +48,10 @@ bool ready(int descriptor, short events, steady_clock::time_point due) {
   }
 }
 
-// The numeric addresses of a name, all of them; the name alone where there is nothing to look up.
-std::vector<std::string> addresses_of(const std::string& host) {
+// What to connect to; the name alone where there is nothing to look up.
+std::vector<std::string> targets_of(const std::string& host) {
   if (host.empty() || host.starts_with('/') || host.starts_with('@')) return {""};
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
-  std::vector<std::string> texts;
-  for (auto* at = found; at; at = at->ai_next) {
-    char text[64];
-    if (::getnameinfo(at->ai_addr, at->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0)
-      texts.emplace_back(text);
-  }
-  ::freeaddrinfo(found);
-  return texts;
+  return addresses_of(host).texts;
 }
 
 class PostgresConnection final : public ServerConnection {
@@ -76,8 +64,8 @@ class PostgresConnection final : public ServerConnection {
     handle_.reset();
     Error last{ErrorClass::kConnection, 0, "no host"};
     for (const auto& host : dsn_.hosts) {
-      auto addresses = addresses_of(host.name);
-      if (addresses.empty()) last = {ErrorClass::kConnection, 0, "the name " + host.name + " has no address"};
+      auto addresses = targets_of(host.name);
+      if (addresses.empty()) last = {ErrorClass::kConnection, 0, "the name " + host.name + " does not resolve"};
       for (const auto& address : addresses) {
         auto connected = connect_to(host, address);
         if (connected) return set_up_session();

@@ -14,7 +14,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using Time = steady_clock::time_point;
 
-constexpr auto kTrusted = std::chrono::seconds(10);  // idle for longer: asked before it is lent
+// Idle for longer: asked before it is lent. More than the pause between two heartbeats, which so need no question.
+constexpr auto kTrusted = std::chrono::seconds(15);
 constexpr milliseconds kFirstPause{250}, kLongestPause{1000};
 
 // Some percent more or less, so that nodes that lost a server together do not come back together.

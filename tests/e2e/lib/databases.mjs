@@ -18,6 +18,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { register } from "./canary.mjs";
 import { Program, childrenOf, freePort, removeDir, tempDir } from "./process.mjs";
+import { mountSmallDisk } from "./small_disk.mjs";
 
 const run = promisify(execFile);
 const asRoot = process.getuid() === 0;
@@ -134,6 +135,7 @@ class Server {
 
   async stop() {
     if (!this.program.ended) await this.end();
+    this.disk?.unmount();
     removeDir(this.dir);
   }
 
@@ -160,15 +162,19 @@ const statusOf = (pid) => {
 
 /**
  * `tls`: true or { host } makes a certificate for that name (default localhost) by an authority of its own, `ca`, and
- * refuses connections without TLS. `args` go to the server as they are.
+ * refuses connections without TLS. `args` go to the server as they are. `disk`: megabytes of a file system of its own
+ * for its data, `server.disk`.
  */
-export async function startMariadb({ tls = false, args = [], port } = {}) {
+export async function startMariadb({ tls = false, args = [], port, disk } = {}) {
   const dir = tempDir("mariadb");
   const data = join(dir, "data");
+  if (disk) mkdirSync(data);
+  const small = disk && mountSmallDisk(disk, data);
   const owner = asRoot ? systemUser("mysql") : undefined;
   const files = tls ? certificates(dir, tls.host ?? "localhost") : undefined;
   if (owner) {
     chownSync(dir, owner.uid, owner.gid);
+    if (small) chownSync(data, owner.uid, owner.gid);
     if (files) chownSync(files.key, owner.uid, owner.gid);
   }
   execFileSync("mariadb-install-db", [
@@ -177,6 +183,7 @@ export async function startMariadb({ tls = false, args = [], port } = {}) {
   ], { stdio: "pipe" });
   const password = register(`pw-${process.pid.toString(36)}-${(++made).toString(36)}-mariadb-canary`);
   const server = new Server({ kind: "mysql", dir, port: port ?? (await freePort()), password, ca: files?.ca });
+  server.disk = small; // null where mounting is not allowed
   writeFileSync(join(dir, "init.sql"), [
     `CREATE OR REPLACE USER 'root'@'%' IDENTIFIED BY '${password}';`,
     `CREATE OR REPLACE USER 'root'@'127.0.0.1' IDENTIFIED BY '${password}';`,

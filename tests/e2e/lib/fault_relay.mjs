@@ -1,62 +1,84 @@
-// A TCP relay in front of a server: it can delay what passes, swallow one direction, or cut every connection.
+// A TCP relay in front of a server: it can delay what passes, hold it back, swallow it by direction, connection or
+// content, and cut connections.
 import net from "node:net";
 
-export async function startFaultRelay(targetPort, host = "127.0.0.1") {
-  const state = { refuse: false, delay: 0, swallow: { up: false, down: false }, commit: null, lost: 0 };
-  const pairs = new Set();
-  // The connection that has sent the text breaks at its COMMIT.
-  const breaks = (bytes, pair, direction, to) => {
-    if (pair.broken) return true;
-    if (!state.commit || direction !== "up") return false;
-    if (bytes.includes(state.commit.after)) pair.marked = state.commit;
-    if (pair.marked !== state.commit || !bytes.includes("COMMIT")) return false;
-    pair.broken = true;
-    if (state.commit.reached) to.write(bytes);
-    state.commit = null;
-    state.lost += 1;
-    setTimeout(() => pair.forEach((socket) => socket.destroy()), 300);
-    return true;
-  };
-  const pass = (from, to, direction, pair) => {
-    from.on("data", (bytes) => {
-      if (state.swallow[direction] || breaks(bytes, pair, direction, to)) return;
-      if (state.delay === 0) to.write(bytes);
-      else setTimeout(() => to.writable && to.write(bytes), state.delay);
-    });
-    from.on("close", () => to.destroy());
-    from.on("error", () => to.destroy());
-  };
-  const server = net.createServer((client) => {
-    if (state.refuse) return client.destroy();
-    const upstream = net.connect(targetPort, host);
-    const pair = [client, upstream];
-    pairs.add(pair);
-    client.setNoDelay(true);
-    upstream.setNoDelay(true);
-    pass(client, upstream, "up", pair);
-    pass(upstream, client, "down", pair);
-    client.on("close", () => pairs.delete(pair));
-  });
-  await new Promise((done, fail) => server.once("error", fail).listen(0, host, done));
+const remembered = 4096; // bytes of what a client said first
+
+/** `port`: 0 for a free one. */
+export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wanted = 0, target = host } = {}) {
+  const state = { delay: 0, held: false, swallow: { up: false, down: false }, rule: undefined, refuse: false };
+  const connections = new Set();
+
+  class Connection {
+    constructor(client) {
+      /** What the client said first, as latin1. */
+      this.said = "";
+      this.client = client;
+      this.server = net.connect(targetPort, target);
+      for (const socket of [this.client, this.server]) socket.setNoDelay(true);
+      this.pass(this.client, this.server, "up");
+      this.pass(this.server, this.client, "down");
+      connections.add(this);
+      client.on("close", () => connections.delete(this));
+      if (state.held) this.hold();
+    }
+    pass(from, to, direction) {
+      // In the order in which it came, also when the delay changes.
+      const late = [];
+      const next = () => {
+        const bytes = late.shift();
+        if (to.writable) to.write(bytes);
+      };
+      from.on("data", (bytes) => {
+        if (direction === "up" && this.said.length < remembered) this.said += bytes.toString("latin1");
+        if (state.swallow[direction] || state.rule?.(bytes, direction, this)) return;
+        if (state.delay === 0 && late.length === 0) {
+          to.write(bytes);
+          return;
+        }
+        late.push(bytes);
+        setTimeout(next, state.delay);
+      });
+      from.on("close", () => to.destroy());
+      from.on("error", () => to.destroy());
+    }
+    hold(on = true) {
+      for (const socket of [this.client, this.server]) {
+        if (on) socket.pause();
+        else socket.resume();
+      }
+    }
+    cut() {
+      this.client.destroy();
+      this.server.destroy();
+    }
+  }
+
+  const server = net.createServer((client) => (state.refuse ? client.destroy() : new Connection(client)));
+  await new Promise((done, fail) => server.once("error", fail).listen(wanted, host, done));
   const { port } = server.address();
   return {
     port,
     address: `${host}:${port}`,
-    connections: () => pairs.size,
+    connections: () => connections.size,
     /** Milliseconds in each direction. */
     delay: (ms) => (state.delay = ms),
+    /** Nothing passes and nothing is lost: what was sent arrives when it is let go. */
+    hold(on = true) {
+      state.held = on;
+      for (const connection of connections) connection.hold(on);
+    },
     /** "up" towards the server, "down" towards the client; the connections stay. */
     swallow: (direction, on = true) => (state.swallow[direction] = on),
-    /** The next COMMIT of a connection that has sent the text `after` is lost, or only its answer when it is `reached`. */
-    loseCommit: (after, { reached }) => (state.commit = { after, reached }),
-    lost: () => state.lost,
     /** Nothing passes any more, at once; with false it does again. */
     refuse(on = true) {
       state.refuse = on;
       if (on) this.cut();
     },
+    /** `rule(bytes, direction, connection)` is asked about all that comes and says whether it is swallowed. */
+    rule: (rule) => (state.rule = rule),
     cut() {
-      for (const pair of pairs) for (const socket of pair) socket.destroy();
+      for (const connection of connections) connection.cut();
     },
     async stop() {
       this.cut();

@@ -1,5 +1,7 @@
 // A gateway in a folder of its own, on SQLite or the database that TOLLGATE_TEST_SQL names, a stand-in provider, and the management calls that set them up.
 // Used by the end-to-end tests and by the bench.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { canary, check, register, watch } from "./canary.mjs";
@@ -33,16 +35,36 @@ export async function startMock({ recordings = ".", keep = 1000, cpu } = {}) {
   };
 }
 
+/** Whether a process of ours can be given files of its own in the place of the system's. */
+export function canReplaceFiles() {
+  try {
+    execFileSync("unshare", ["-m", "mount", "--bind", "/etc/hosts", "/etc/hosts"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The program where `hosts` stands for /etc/hosts and no name server answers: in a mount namespace of its own. */
+function inNamespace(home, hosts, program) {
+  const silent = join(home, "resolv.conf");
+  writeFileSync(silent, "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+  const script = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && exec "$3"';
+  return ["unshare", "-m", "sh", "-c", script, "sh", hosts, silent, program];
+}
+
 /**
- * Starts the gateway and waits until it answers. Without `dir` a new folder is made and removed by stop().
+ * Starts the gateway and waits until it answers, at most `wait` ms. Without `dir` a new folder is made and removed by
+ * stop(); `path`: another build; `hosts`: a file that says what names mean to it.
  * The limits on /api by address are off, because a test asks often.
  */
-export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted } = {}) {
+export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "127.0.0.1", port: wanted, path, wait, hosts } = {}) {
   const own = dir === undefined;
   const home = dir ?? tempDir("gateway");
   const port = wanted ?? (await freePort());
   const database = await databaseOf(home);
-  const program = new Program(tollgateProgram(), [], {
+  const [command, ...args] = hosts ? inNamespace(home, hosts, path ?? tollgateProgram()) : [path ?? tollgateProgram()];
+  const program = new Program(command, args, {
     cpu,
     cwd: home,
     env: {
@@ -72,7 +94,7 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
     } catch {
       return false;
     }
-  }, "tollgate");
+  }, "tollgate", wait);
   return {
     url,
     port,
@@ -88,8 +110,9 @@ export async function startGateway({ dir, env = {}, cpu, workers = 1, host = "12
       (await fetch(`${url}/-/health`, { headers: { Authorization: `Bearer ${adminToken}` } })).json(),
     /** Ends it at once, as a crash would. */
     kill: () => program.stop("SIGKILL"),
-    async stop() {
-      const how = await program.stop();
+    /** In good order, with `ms` for what runs. */
+    async stop(ms) {
+      const how = await program.stop("SIGTERM", ms);
       try {
         check(program.output, join(home, "logs"));
       } finally {

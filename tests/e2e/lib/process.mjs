@@ -21,6 +21,8 @@ export function program(override, ...places) {
 }
 
 export const tollgateProgram = () => program("TOLLGATE_BIN", "src/app/tollgate", "tollgate");
+/** The same with one schema step more, as a next release would be. */
+export const nextProgram = () => program("TOLLGATE_NEXT_BIN", "tests/next_release/tollgate_next");
 export const mockProgram = () => program("MOCK_UPSTREAM_BIN", "tests/mock_upstream/mock_upstream");
 
 /** A port of 127.0.0.1 that was free a moment ago. */

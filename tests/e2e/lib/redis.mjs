@@ -5,6 +5,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { startFaultRelay } from "./fault_relay.mjs";
 import { Program, freePort, removeDir, tempDir } from "./process.mjs";
 
 const execute = promisify(execFile);
@@ -92,25 +93,32 @@ export async function startRedis({ password, acl = [], tls = false, unix = false
   return server.start();
 }
 
-/** One primary with replicas, watched by sentinels that notice its death after a second. */
-export async function startSentinelGroup({ name = "mymaster", replicas = 2, sentinels = 3, password } = {}) {
+/**
+ * One primary with replicas, watched by sentinels that notice its death after a second. `link`: everybody reaches the
+ * first primary through a relay, which is its announced address, and its death is noticed after three.
+ */
+export async function startSentinelGroup({ name = "mymaster", replicas = 2, sentinels = 3, password, link = false } = {}) {
   const dir = tempDir("sentinels");
   const auth = password ? ["-a", password] : [];
   const secret = password ? ["--requirepass", password, "--masterauth", password] : [];
   const data = [];
+  let relay;
   for (let i = 0; i <= replicas; ++i) {
     const port = await freePort();
-    const follow = i > 0 ? ["--replicaof", "127.0.0.1", String(data[0].port)] : [];
+    if (link && i === 0) relay = await startFaultRelay(port);
+    const follow = i > 0 ? ["--replicaof", "127.0.0.1", String(data[0].announced)] : relay ? ["--replica-announce-port", String(relay.port)] : [];
     const args = ["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, "--dbfilename", `dump-${port}.rdb`, "--save", "",
       "--repl-diskless-sync-delay", "0", ...secret, ...follow];
-    data.push(await new Server({ dir, port, args, auth }).start());
+    const server = new Server({ dir, port, args, auth });
+    server.announced = i === 0 && relay ? relay.port : port;
+    data.push(await server.start());
   }
   const watchers = [];
   for (let i = 0; i < sentinels; ++i) {
     const port = await freePort();
     const file = join(dir, `sentinel-${port}.conf`);
-    const lines = [`bind 127.0.0.1`, `port ${port}`, `dir ${dir}`, `sentinel monitor ${name} 127.0.0.1 ${data[0].port} ${Math.floor(sentinels / 2) + 1}`,
-      `sentinel down-after-milliseconds ${name} 1000`, `sentinel failover-timeout ${name} 5000`];
+    const lines = [`bind 127.0.0.1`, `port ${port}`, `dir ${dir}`, `sentinel monitor ${name} 127.0.0.1 ${data[0].announced} ${Math.floor(sentinels / 2) + 1}`,
+      `sentinel down-after-milliseconds ${name} ${link ? 3000 : 1000}`, `sentinel failover-timeout ${name} 5000`];
     if (password) lines.push(`sentinel auth-pass ${name} ${password}`);
     writeFileSync(file, `${lines.join("\n")}\n`);
     chmodSync(file, 0o600);
@@ -119,6 +127,7 @@ export async function startSentinelGroup({ name = "mymaster", replicas = 2, sent
   const group = {
     name,
     data,
+    link: relay,
     sentinels: watchers,
     url: `redis://${password ? `:${password}@` : ""}${watchers.map((one) => one.address).join(",")}`,
     /** The server that the sentinels call the primary now. */
@@ -126,12 +135,13 @@ export async function startSentinelGroup({ name = "mymaster", replicas = 2, sent
       for (const one of watchers) {
         if (one.program.ended) continue;
         const port = Number((await one.cli("SENTINEL", "get-master-addr-by-name", name)).split("\n")[1]);
-        return data.find((server) => server.port === port);
+        return data.find((server) => server.announced === port);
       }
       throw new Error("no sentinel lives");
     },
     async stop() {
       await Promise.all([...watchers, ...data].map((one) => one.stop()));
+      await relay?.stop();
       removeDir(dir);
     },
   };

@@ -112,6 +112,10 @@ TEST(SessionCookie, EndsAfterThirtyDays) {
   EXPECT_FALSE(decode_session(kValueA, kSecrets, kStamp + kSessionSeconds + 1));
 }
 
+TEST(SessionCookie, Chaos34_AnHourMoreOrLessOnOneNodeEndsNoSession) {
+  for (std::int64_t hour : {-3600, 3600}) EXPECT_TRUE(decode_session(kValueA, kSecrets, kStamp + hour));
+}
+
 TEST(SessionCookie, TooLongAValueIsNotWritten) {
   SessionValues values;
   values.set("aff", std::string(4000, 'x'));

@@ -50,6 +50,27 @@ TEST(Ledger, B9_AChargeReachesSqlOnceThoughTheCommitIsNotAnswered) {
   }
 }
 
+TEST(Ledger, Chaos25_WhoWaitsForASliceGetsItThoughTheCommitIsNotAnswered) {
+  for (auto fault : {Fault::kCommitHappensUnanswered, Fault::kCommitLost}) {
+    Database db;
+    core::ManualClock clock;
+    TemporaryDirectory data;
+    db.add_user(kUser, 200'000);
+    db.add_user(kUser + 1, 200'000);
+    Process node("n1", data.path(), db.pool(), clock);
+    node.settle(node.acquire(node.wallet(kUser), nullptr, 100).reservation, 70);
+    node.settle_idle();
+    node.pool.fault = fault;
+    auto held = node.acquire(node.wallet(kUser + 1), nullptr, 100);
+    ASSERT_EQ(held.outcome, AcquireOutcome::kReserved);
+    node.settle(std::move(held.reservation), 30);
+    node.close();
+    EXPECT_EQ(db.one("SELECT SUM(quota) FROM users"), 400'000 - 100);
+    EXPECT_EQ(db.one("SELECT SUM(used_quota) FROM users"), 100);
+    EXPECT_EQ(db.one("SELECT COUNT(*) FROM tg_slices"), 0);
+  }
+}
+
 TEST(Ledger, RefusesWithTheBalanceThatItSawAndTheAccountThatLacks) {
   Database db;
   core::ManualClock clock;

@@ -6,6 +6,7 @@
 #include "model/channel_status.h"
 #include "sql/fence.h"
 #include "unit/cluster/shared_database.h"
+#include "unit/set_clock.h"
 
 namespace tollgate::cluster {
 namespace {
@@ -151,6 +152,30 @@ TEST_P(LeasesTest, ANodeThatMayNotHoldGivesBackWhatItHas) {
   node.step();
   EXPECT_FALSE(node.holds("j"));
   EXPECT_EQ(number("SELECT expires_at FROM tg_leases"), 0);
+}
+
+TEST_P(LeasesTest, Chaos34_AClockThatIsSetNeitherLosesALeaseNorTakesOne) {
+  test::SetClock set(clock_);
+  auto jumping = holder("a", set), other = holder("b", clock_);
+  for (auto* node : {&jumping, &other}) node->want("j");
+  jumping.step();
+  ASSERT_EQ(jumping.held("j")->token, 1);
+  for (auto by : {std::chrono::hours(1), std::chrono::hours(-2), std::chrono::hours(1)}) {
+    set.set_by(by);
+    EXPECT_TRUE(jumping.holds("j"));
+    clock_.advance(seconds(5));
+    jumping.step();
+    other.step();
+    ASSERT_TRUE(jumping.holds("j"));
+    EXPECT_EQ(jumping.held("j")->token, 1);
+    EXPECT_FALSE(other.holds("j"));
+  }
+  // And the other way round: whoever's clock is set takes nothing that is held.
+  auto late = holder("c", set);
+  late.want("j");
+  set.set_by(std::chrono::hours(1));
+  late.step();
+  EXPECT_FALSE(late.holds("j"));
 }
 
 TEST_P(LeasesTest, WithoutTheDatabaseALeaseRunsOut) {

@@ -5,6 +5,7 @@
 #include "cluster/fingerprint.h"
 #include "cluster/view.h"
 #include "unit/cluster/shared_database.h"
+#include "unit/set_clock.h"
 
 namespace tollgate::cluster {
 namespace {
@@ -74,6 +75,37 @@ TEST_P(RegistryTest, ANodeWithoutAHeartbeatForHalfAMinuteIsLostAndNoLongerCounte
   one->step();
   EXPECT_EQ(one->ready_nodes(), 1);
   EXPECT_TRUE(names(one->warnings(), "node_lost", "n2"));
+}
+
+TEST_P(RegistryTest, Chaos34_ANodeWhoseClockIsSetSaysSoAndIsNoLessAlive) {
+  test::SetClock set(core::real_clock());
+  Registry jumping(settings("n1", true), *pool_, nullptr, set, [this] { return report_; });
+  auto other = node("n2", false);
+  auto rounds = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      jumping.step();
+      other->step();
+    }
+  };
+  rounds(9);
+  EXPECT_FALSE(names(jumping.warnings(), "clock", ""));
+  for (auto by : {std::chrono::hours(1), std::chrono::hours(-2)}) {
+    set.set_by(by);
+    rounds(9);
+    EXPECT_TRUE(names(jumping.warnings(), "clock", ""));
+    EXPECT_GT(std::abs(jumping.clock_offset_ms()), 3'500'000);
+    jumping.step();  // its row says what the round before found
+    EXPECT_EQ(text("SELECT state FROM tg_nodes WHERE name = 'n1'"), "degraded");
+    other->step();
+    EXPECT_EQ(other->ready_nodes(), 2);
+    EXPECT_FALSE(names(other->warnings(), "node_lost", "n1"));
+    EXPECT_TRUE(jumping.may_lead());
+    EXPECT_FALSE(other->may_lead());
+  }
+  set.set_by(std::chrono::hours(1));
+  rounds(10);
+  EXPECT_FALSE(names(jumping.warnings(), "clock", ""));
+  EXPECT_EQ(text("SELECT state FROM tg_nodes WHERE name = 'n1'"), "ready");
 }
 
 TEST_P(RegistryTest, HowManyAreReadyIsToldWhenItChanges) {

@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "unit/set_clock.h"
+
 namespace tollgate::core {
 namespace {
 
@@ -88,6 +90,23 @@ TEST_F(RateLimit, SurvivesAClockThatIsSetBack) {
   EXPECT_FALSE(take().allowed);
   clock_.advance(seconds(90));
   EXPECT_TRUE(take().allowed);
+}
+
+TEST(RateLimitClock, Chaos34_AClockThatIsSetMovesNoLimit) {
+  ManualClock going;
+  test::SetClock clock(going);
+  MemoryRateLimits limits(clock);
+  RateRule rule{3, 60};
+  auto take = [&] { return limits.count(RateStep::kTake, "k", rule).allowed; };
+  for (auto by : {std::chrono::hours(1), std::chrono::hours(-2)}) {
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(take());
+    clock.set_by(by);
+    EXPECT_FALSE(take());
+    going.advance(seconds(59));
+    EXPECT_FALSE(take());
+    going.advance(seconds(1));
+  }
+  EXPECT_TRUE(take());
 }
 
 TEST_F(RateLimit, ForgetsKeysWhoseWindowIsOver) {

@@ -86,6 +86,23 @@ TEST_F(RedisRateLimitsTest, ToleratesTimesOfOtherZonesAndWhatIsNoTime) {
   EXPECT_EQ(length("rateLimit:GAb"), 1);
 }
 
+TEST_F(RedisRateLimitsTest, Chaos34_ANodeWhoseClockIsSetCountsByTheClusters) {
+  core::ManualClock set{1'750'000'000 + 3600};
+  std::int64_t offset = 0;
+  RedisRateLimits right(*client_, clock_, [this] { return nodes_; });
+  RedisRateLimits wrong(*client_, set, [this] { return nodes_; }, [&] { return offset; });
+  RateRule rule{2, 60};
+  offset = -3'600'000;
+  EXPECT_TRUE(wrong.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
+  EXPECT_TRUE(right.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
+  EXPECT_FALSE(wrong.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
+  EXPECT_FALSE(right.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
+  clock_.advance(seconds(60));
+  set.advance(seconds(60));
+  EXPECT_TRUE(right.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
+  EXPECT_TRUE(wrong.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
+}
+
 TEST_F(RedisRateLimitsTest, CountsAcrossTheEndOfFebruary) {
   // The list holds local times; the zone of this process stands for the cluster's.
   for (std::int64_t march : {1'709'251'200, 1'740'787'200}) {  // 1 March 2024 (leap year) and 2025, midnight UTC
