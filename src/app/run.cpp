@@ -305,6 +305,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                          return done ? "drained" : "draining";
                        },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
+                       .sql_answered = [&] { return core::SteadyTime(main_meter.last_answer()); },
+                       .sql_answers = [&] { return main_meter.state() != sql::State::kAway; },
                        .facts =
                            [&](boost::json::object& facts) {
                              const auto money = billing->health();
@@ -339,7 +341,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
       config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
-      [&cluster](std::string_view job) { return cluster.may_run(job); });
+      [&cluster](std::string_view job) { return cluster.begin(job); });
 
   // Songs, pictures and films that upstreams work on for minutes.
   TaskPoll task_poll(config, worker_list, snapshots, *billing, pool, databases.log != nullptr, clock, cluster);

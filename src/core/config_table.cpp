@@ -34,6 +34,7 @@ constexpr Variable kVariables[] = {
   {.name = "TOLLGATE_SCHEMA_WAIT", .type = kDuration, .fallback = "300s", .meaning = "how long a node waits for another that completes the schema, then exit 75"},
   {.name = "TOLLGATE_STANDIN", .type = kChoice, .fallback = "auto", .choices = "auto|on|off", .meaning = "slaves run the cluster's jobs while no master lives; auto: where a master lived within 30 days"},
   {.name = "TOLLGATE_STANDIN_AFTER", .type = kDuration, .fallback = "60s", .meaning = "how long no master has lived before they do"},
+  {.name = "TOLLGATE_STALE_LIMIT", .type = kDuration, .fallback = "0", .meaning = "a node that has reached neither the database nor Redis for so long takes no traffic and refuses keys, as it cannot know which were taken back; 0: never"},
   {.name = "TOLLGATE_SECRET_MISMATCH", .type = kChoice, .fallback = "warn", .choices = "warn|unready", .meaning = "what a node does whose secrets differ from those of the others: name it, or take no traffic as well"},
   {.name = "TOLLGATE_MIXED", .type = kChoice, .fallback = "auto", .choices = "auto|on|off", .meaning = "programs that raise no versions change the database too: everything is compared every SYNC_FREQUENCY; off: versions are trusted"},
   {.name = "TOLLGATE_ALLOW_SQLITE_CLUSTER", .type = kBool, .fallback = "false", .meaning = "a slave on SQLite, for tests: all nodes on one machine and one file"},

@@ -6,7 +6,7 @@ const remembered = 4096; // bytes of what a client said first
 
 /** `port`: 0 for a free one. */
 export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wanted = 0, target = host } = {}) {
-  const state = { refuse: false, delay: 0, held: false, swallow: { up: false, down: false }, rule: undefined, commit: null, lost: 0 };
+  const state = { delay: 0, held: false, swallow: { up: false, down: false }, rule: undefined, refuse: false };
   const connections = new Set();
 
   class Connection {
@@ -31,7 +31,7 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
       };
       from.on("data", (bytes) => {
         if (direction === "up" && this.said.length < remembered) this.said += bytes.toString("latin1");
-        if (state.swallow[direction] || state.rule?.(bytes, direction, this) || this.breaks(bytes, direction)) return;
+        if (state.swallow[direction] || state.rule?.(bytes, direction, this)) return;
         if (state.delay === 0 && late.length === 0) {
           to.write(bytes);
           return;
@@ -41,19 +41,6 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
       });
       from.on("close", () => to.destroy());
       from.on("error", () => to.destroy());
-    }
-    /** The connection that has sent the text breaks at its COMMIT. */
-    breaks(bytes, direction) {
-      if (this.broken) return true;
-      if (!state.commit || direction !== "up") return false;
-      if (bytes.includes(state.commit.after)) this.marked = state.commit;
-      if (this.marked !== state.commit || !bytes.includes("COMMIT")) return false;
-      this.broken = true;
-      if (state.commit.reached) this.server.write(bytes);
-      state.commit = null;
-      state.lost += 1;
-      setTimeout(() => this.cut(), 300);
-      return true;
     }
     hold(on = true) {
       for (const socket of [this.client, this.server]) {
@@ -83,16 +70,13 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
     },
     /** "up" towards the server, "down" towards the client; the connections stay. */
     swallow: (direction, on = true) => (state.swallow[direction] = on),
-    /** `rule(bytes, direction, connection)` is asked about all that comes and says whether it is swallowed. */
-    rule: (rule) => (state.rule = rule),
-    /** The next COMMIT of a connection that has sent the text `after` is lost, or only its answer when it is `reached`. */
-    loseCommit: (after, { reached }) => (state.commit = { after, reached }),
-    lost: () => state.lost,
     /** Nothing passes any more, at once; with false it does again. */
     refuse(on = true) {
       state.refuse = on;
       if (on) this.cut();
     },
+    /** `rule(bytes, direction, connection)` is asked about all that comes and says whether it is swallowed. */
+    rule: (rule) => (state.rule = rule),
     cut() {
       for (const connection of connections) connection.cut();
     },
