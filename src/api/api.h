@@ -89,6 +89,8 @@ struct ClusterServices {
 
   // "channels=12,options=7": what is in force here; goes out with answers to changes.
   std::function<std::string()> versions = {};
+  // The version of everything that is in force here; what options() gives is never older than it.
+  std::function<std::int64_t()> epoch = {};
   // As a client got it from some node: this one loads first when it is behind.
   std::function<void(std::string_view versions)> catch_up = {};
   // Waits until all ready nodes have what is in force here, for seconds at most; how many of how many have.

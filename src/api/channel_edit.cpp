@@ -135,7 +135,8 @@ Response create_channel(Context& c) {
   if (!rows) return fail(rows.error().message);
 
   for (std::size_t i = 0; i < rows->size(); ++i) {
-    auto made = model::create_channel(c.db, (*rows)[i]);
+    auto made =
+        sql::with_once(c.db, once_key(), [&](sql::Connection& db) { return model::create_channel(db, (*rows)[i]); });
     if (made) continue;
     if (i > 0) changed(c);  // the rows before this one are there
     throw DatabaseError(made.error());
@@ -160,24 +161,39 @@ Response update_channel(Context& c) {
   if (std::string fault = check_channel(alone, false); !fault.empty()) return fail(fault);
 
   std::string fault;
-  auto channel = must(model::edit_channel(c.db, core::ChannelId{input.id}, [&](model::Channel& row) {
+  RowEdit edit(model::kChannelHistory, channel_fields(), c.request);
+  const auto entity = std::to_string(input.id);
+  auto change = [&](model::Channel& row) {
+    const model::Channel before = row;
     apply_channel_fields(row, *fields);
     fault = take_key(row, input);
-    return fault.empty();
-  }));
+    return fault.empty() && edit.merge(before, row);
+  };
+  auto channel =
+      must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) -> sql::Result<std::optional<model::Channel>> {
+        auto row = model::edit_channel(db, core::ChannelId{input.id}, change);
+        if (!row || !*row || edit.changed().empty()) return row;
+        auto noted = model::note_change(db, model::kChannelHistory, entity, c.user.username, edit.changed());
+        if (!noted) return noted.error();
+        return row;
+      }));
   if (!fault.empty()) return fail(fault);
-  if (!channel) return not_found();
-  changed(c);
+  if (channel) changed(c);
 
   channel = must(model::find_channel(c.db, core::ChannelId{input.id}));
   if (!channel) return not_found();
+  const auto version = row_version(model::kChannelHistory, channel_fields(), *channel);
+  if (edit.refused())
+    return edit_conflict(c, model::kChannelHistory, entity, edit, channel_document(*channel), version);
   json::object data = channel_document(*channel);
   auto nullable = [](const std::optional<std::string>& text) {
     return text ? json::value(json::string(*text)) : json::value();
   };
   data.emplace("multi_key_mode", nullable(input.multi_key_mode));
   data.emplace("key_mode", nullable(input.key_mode));
-  return ok(std::move(data));
+  Response response = ok(std::move(data));
+  response.headers.emplace_back(kRowVersionHeader, version);
+  return response;
 }
 
 }  // namespace tollgate::api

@@ -46,6 +46,34 @@ std::string check_codex(std::string_view key) {
 
 }  // namespace
 
+std::span<const EditedField<model::Channel>> channel_fields() {
+  using model::Channel;
+  static constexpr EditedField<Channel> kFields[] = {
+      edited<&Channel::name, Channel>("name"),
+      edited<&Channel::type, Channel>("type"),
+      edited<&Channel::key, Channel>("key", false),
+      edited<&Channel::status, Channel>("status"),
+      edited<&Channel::base_url, Channel>("base_url"),
+      edited<&Channel::other, Channel>("other"),
+      edited<&Channel::openai_organization, Channel>("openai_organization"),
+      edited<&Channel::models, Channel>("models"),
+      edited<&Channel::group, Channel>("group"),
+      edited<&Channel::tag, Channel>("tag"),
+      edited<&Channel::priority, Channel>("priority"),
+      edited<&Channel::weight, Channel>("weight"),
+      edited<&Channel::auto_ban, Channel>("auto_ban"),
+      edited<&Channel::test_model, Channel>("test_model"),
+      edited<&Channel::model_mapping, Channel>("model_mapping"),
+      edited<&Channel::status_code_mapping, Channel>("status_code_mapping"),
+      edited<&Channel::param_override, Channel>("param_override"),
+      edited<&Channel::header_override, Channel>("header_override"),
+      edited<&Channel::setting, Channel>("setting"),
+      edited<&Channel::settings, Channel>("settings"),
+      edited<&Channel::remark, Channel>("remark"),
+  };
+  return kFields;
+}
+
 json::object channel_document(const model::Channel& c) {
   json::object o;
   auto text = [&](const char* name, const std::string& value) { o.emplace(name, json::string(value)); };

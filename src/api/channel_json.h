@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/json.h"
+#include "api/row_version.h"
 #include "model/channel.h"
 #include "model/channel_keys.h"
 
@@ -13,6 +14,9 @@ namespace tollgate::api {
 
 // Without its key: nothing here ever shows one.
 json::object channel_document(const model::Channel& channel);
+
+// What people edit of a channel, for its version.
+std::span<const EditedField<model::Channel>> channel_fields();
 
 // Sets what the body says: plain texts and numbers when not empty or zero, the nullable ones whenever they are sent.
 // The key is left alone. An empty text, or what is wrong with the body.

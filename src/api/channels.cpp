@@ -137,7 +137,10 @@ Response search_channels(Context& c) {
 Response get_channel(Context& c) {
   if (!c.id()) return bad_id(c);
   auto channel = must(model::find_channel(c.db, core::ChannelId{*c.id()}));
-  return channel ? ok(channel_document(*channel)) : not_found();
+  if (!channel) return not_found();
+  Response response = ok(channel_document(*channel));
+  response.headers.emplace_back(kRowVersionHeader, row_version(model::kChannelHistory, channel_fields(), *channel));
+  return response;
 }
 
 Response show_channel_key(Context&) {

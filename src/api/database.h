@@ -3,7 +3,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/random.h"
 #include "sql/connection.h"
+#include "sql/once.h"
 
 namespace tollgate::api {
 
@@ -21,5 +23,8 @@ T must(sql::Result<T>&& result) {
   if (!result) throw DatabaseError(result.error());
   return std::move(*result);
 }
+
+// For sql::with_once: the name of one write of a request.
+inline std::string once_key() { return "req:" + core::random_uuid(); }
 
 }  // namespace tollgate::api

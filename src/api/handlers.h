@@ -80,6 +80,8 @@ Response anonymous_groups(Context& c);
 Response list_options(Context& c);
 Response update_option(Context& c);
 Response reset_model_ratio(Context& c);
+Response read_options(Context& c);
+Response update_options(Context& c);
 
 // affinity.cpp
 Response affinity_cache(Context& c);

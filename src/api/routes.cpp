@@ -88,6 +88,10 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/data", kAdmin, list_data},
     {"GET", "/api/data/self", kUser, list_own_data},
 
+    // Several options at once
+    {"GET", "/api/tollgate/options", kRoot, read_options},
+    {"PUT", "/api/tollgate/options", kRoot, update_options},
+
     // The cluster
     {"GET", "/api/tollgate/cluster", kOperator, show_cluster},
     {"GET", "/api/tollgate/nodes/{id}", kOperator, show_node},

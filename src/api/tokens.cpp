@@ -7,6 +7,7 @@
 
 #include "api/database.h"
 #include "api/handlers.h"
+#include "api/row_version.h"
 #include "api/search_pattern.h"
 #include "core/random.h"
 
@@ -43,6 +44,29 @@ json::object token_document(const Context& c, const model::Token& token) {
   o.emplace("cross_group_retry", token.cross_group_retry);
   o.emplace("DeletedAt", nullptr);
   return o;
+}
+
+std::span<const EditedField<model::Token>> token_fields() {
+  using model::Token;
+  static constexpr EditedField<Token> kFields[] = {
+      edited<&Token::name, Token>("name"),
+      edited<&Token::status, Token>("status"),
+      edited<&Token::expired_time, Token>("expired_time"),
+      edited<&Token::unlimited_quota, Token>("unlimited_quota"),
+      edited<&Token::model_limits_enabled, Token>("model_limits_enabled"),
+      edited<&Token::model_limits, Token>("model_limits"),
+      edited<&Token::allow_ips, Token>("allow_ips"),
+      edited<&Token::group, Token>("group"),
+      edited<&Token::cross_group_retry, Token>("cross_group_retry"),
+  };
+  return kFields;
+}
+
+// The answer that shows one key, with its version for the next save.
+Response shown(const Context& c, const model::Token& token) {
+  Response response = ok(token_document(c, token));
+  response.headers.emplace_back(kRowVersionHeader, row_version(model::kTokenHistory, token_fields(), token));
+  return response;
 }
 
 struct TokenInput {
@@ -145,7 +169,7 @@ Response get_token(Context& c) {
   if (!c.id()) return bad_id(c);
   if (*c.id() == 0) return fail("id 或 userId 为空！");
   auto token = own_token(c, *c.id());
-  return token ? ok(token_document(c, *token)) : not_found();
+  return token ? shown(c, *token) : not_found();
 }
 
 Response create_token(Context& c) {
@@ -163,7 +187,8 @@ Response create_token(Context& c) {
   token.key = core::random_alphanumeric(kKeyLength);
   token.remain_quota = {in->remain_quota};
   token.created_time = token.accessed_time = c.now();
-  token.id = must(model::create_token(c.db, token));
+  token.id =
+      must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) { return model::create_token(db, token); }));
   changed(c, token.id, token.key);
   json::object data;
   data.emplace("id", token.id.value);
@@ -179,20 +204,44 @@ Response update_token(Context& c) {
   if (!token) return not_found();
   if (auto answer = refuse_status(c, *token, in->status)) return *answer;
 
-  if (!c.query.text("status_only").empty()) {
-    if (in->status != 1 && in->status != 2) return fail_key(c, "common.invalid_params");
-    must(model::set_token_status(c.db, token->id, in->status));
-  } else {
-    const core::Quota before = shown_balance(c, *token), after{in->remain_quota};
-    if (before != after && !c.services.set_token_balance) return fail("balances cannot be changed here");
-    take(*token, *in);
-    must(model::update_token(c.db, *token));
-    if (before != after)
+  const bool status_only = !c.query.text("status_only").empty();
+  if (status_only && in->status != 1 && in->status != 2) return fail_key(c, "common.invalid_params");
+  const core::Quota before = shown_balance(c, *token), after{in->remain_quota};
+  const bool moves = !status_only && before != after;
+  if (moves && !c.services.set_token_balance) return fail("balances cannot be changed here");
+
+  RowEdit edit(model::kTokenHistory, token_fields(), c.request);
+  const auto entity = std::to_string(in->id);
+  auto stored = must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) -> sql::Result<bool> {
+    auto row = model::lock_token(db, core::TokenId{in->id}, c.user.id);
+    if (!row) return row.error();
+    if (!*row) return false;
+    model::Token wanted = **row;
+    if (status_only) {
+      wanted.status = in->status;
+    } else {
+      take(wanted, *in);
+    }
+    if (!edit.merge(**row, wanted)) return true;
+    auto written =
+        status_only ? model::set_token_status(db, wanted.id, wanted.status) : model::update_token(db, wanted);
+    if (written && !edit.changed().empty())
+      written = model::note_change(db, model::kTokenHistory, entity, c.user.username, edit.changed());
+    if (!written) return written.error();
+    return true;
+  }));
+  if (!stored) return not_found();
+  if (!edit.refused()) {
+    if (moves)
       if (auto set = c.services.set_token_balance(token->id, after); !set) return fail(set.error().message);
+    changed(c, token->id, token->key);
   }
-  changed(c, token->id, token->key);
   auto now = own_token(c, in->id);
-  return now ? ok(token_document(c, *now)) : not_found();
+  if (!now) return not_found();
+  if (edit.refused())
+    return edit_conflict(c, model::kTokenHistory, entity, edit, token_document(c, *now),
+                         row_version(model::kTokenHistory, token_fields(), *now));
+  return shown(c, *now);
 }
 
 Response delete_token(Context& c) {

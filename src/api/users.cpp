@@ -3,6 +3,7 @@
 #include "api/gate.h"
 #include "api/handlers.h"
 #include "api/password.h"
+#include "api/row_version.h"
 #include "api/user_rules.h"
 #include "core/ascii.h"
 #include "model/log_row.h"
@@ -44,6 +45,18 @@ json::object user_document(const Context& c, const model::User& user) {
   if (!user.remark.empty()) text("remark", user.remark);
   text("stripe_customer", user.stripe_customer);
   return o;
+}
+
+// The password is none of them: nobody sees it, and whoever sends one means it.
+std::span<const EditedField<model::User>> user_fields() {
+  using model::User;
+  static constexpr EditedField<User> kFields[] = {
+      edited<&User::username, User>("username"),
+      edited<&User::display_name, User>("display_name"),
+      edited<&User::group, User>("group"),
+      edited<&User::remark, User>("remark"),
+  };
+  return kFields;
 }
 
 bool outranks(const Identity& caller, const model::User& target) {
@@ -140,7 +153,9 @@ Response get_user(Context& c) {
   auto user = must(model::find_user(c.db, core::UserId{*c.id()}));
   if (!user) return not_found();
   if (!outranks(c.user, *user)) return fail_key(c, "user.no_permission_same_level");
-  return ok(user_document(c, *user));
+  Response response = ok(user_document(c, *user));
+  response.headers.emplace_back(kRowVersionHeader, row_version(model::kUserHistory, user_fields(), *user));
+  return response;
 }
 
 Response create_user(Context& c) {
@@ -167,7 +182,7 @@ Response create_user(Context& c) {
   row.role = input->role;
   row.quota = gift;
   row.setting = initial_setting(static_cast<int>(input->role));
-  auto made = model::create_user(c.db, row);
+  auto made = sql::with_once(c.db, once_key(), [&](sql::Connection& db) { return model::create_user(db, row); });
   if (!made && made.error().cls == sql::ErrorClass::kDuplicate) return fail_key(c, "user.exists");
   row.id = must(std::move(made));
   if (gift.units > 0) log_for(c, model::LogType::kSystem, row, "新用户注册赠送 " + quota_text(*c.options, gift));
@@ -196,12 +211,32 @@ Response update_user(Context& c) {
     if (!made) return fail_key(c, "user.input_invalid", made.error().message);
     hash = *made;
   }
-  user->username = input->user.username;
-  user->display_name = input->user.display_name;
-  user->group = input->group;
-  user->remark = input->user.remark;
-  user->password = hash;
-  must(model::update_user_profile(c.db, *user));
+  RowEdit edit(model::kUserHistory, user_fields(), c.request);
+  const auto entity = std::to_string(input->id);
+  const bool found = must(sql::with_once(c.db, once_key(), [&](sql::Connection& db) -> sql::Result<bool> {
+    auto row = model::lock_user(db, user->id);
+    if (!row) return row.error();
+    if (!*row) return false;
+    model::User wanted = **row;
+    wanted.username = input->user.username;
+    wanted.display_name = input->user.display_name;
+    wanted.group = input->group;
+    wanted.remark = input->user.remark;
+    wanted.password = hash;
+    if (!edit.merge(**row, wanted)) return true;
+    auto written = model::update_user_profile(db, wanted);
+    if (written && !edit.changed().empty())
+      written = model::note_change(db, model::kUserHistory, entity, c.user.username, edit.changed());
+    if (!written) return written.error();
+    return true;
+  }));
+  if (!found) return not_found();
+  if (edit.refused()) {
+    const auto now = must(model::find_user(c.db, user->id));
+    if (!now) return not_found();
+    return edit_conflict(c, model::kUserHistory, entity, edit, user_document(c, *now),
+                         row_version(model::kUserHistory, user_fields(), *now));
+  }
   if (before != after) {
     if (auto set = c.services.set_user_balance(user->id, after); !set) return fail(set.error().message);
     log_for(c, model::LogType::kManage, *user,

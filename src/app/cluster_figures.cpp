@@ -14,6 +14,7 @@ using core::label_text;
 using core::MetricKind;
 
 constexpr std::int64_t kClockMs = 2000;
+constexpr auto kStale = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -34,6 +35,9 @@ void write_cluster_metrics(ClusterNode& cluster, core::MetricsText& text) {
     text.sample({{"secret", secret}}, std::ranges::count(odd, secret, &cluster::OddSecret::secret));
   text.gauge("tollgate_clock_offset_seconds", "This machine's clock beside the database's.",
              static_cast<double>(registry.clock_offset_ms()) / 1000);
+  text.gauge("tollgate_stale_seconds",
+             "Since when this node has reached neither the database nor Redis; 0 while it does.",
+             static_cast<double>(cluster.stale_for().count()) / 1000);
   text.gauge("tollgate_pubsub_healthy", "1 while nodes can tell each other of changes.",
              cluster.feed().signals_healthy() ? 1 : 0);
   text.family("tollgate_topic_applied_version", MetricKind::kGauge, "Versions of shared data in force on this node.");
@@ -48,6 +52,12 @@ void add_cluster_components(Components& components, ClusterNode& cluster, bool r
       if (cluster.feed().signals_healthy()) return {};
       return {Wellness::kAway, "changes of other nodes are found by polling, within SYNC_FREQUENCY"};
     });
+  components.add("configuration", [&cluster]() -> Condition {
+    if (cluster.stale_for() > kStale)
+      return {Wellness::kAway, "neither the database nor Redis is reached: what is in force may be out of date"};
+    if (cluster.sql_answers()) return {};
+    return {Wellness::kDegraded, "as the database last gave it; changes come when it answers again"};
+  });
   components.add("clock", [&registry]() -> Condition {
     const auto offset = registry.clock_offset_ms();
     if (std::abs(offset) <= kClockMs) return {};

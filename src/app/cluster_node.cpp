@@ -26,15 +26,21 @@
 #include "cluster/view.h"
 #include "core/log.h"
 #include "core/random.h"
+#include "model/history.h"
+#include "sql/once.h"
 
 namespace tollgate::app {
 namespace {
 
 namespace json = boost::json;
+using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kReaping = seconds(60);
+// The registry asks the database every 10 to 11 s: whoever has had no answer for so long waits for one in vain, and
+// counts as lost to the others.
+constexpr auto kSilence = seconds(30);
 // What a node holds of users and keys: shorter where it would not hear of their changes.
 constexpr auto kLife = seconds(5), kDeafLife = seconds(1);
 
@@ -174,14 +180,14 @@ ClusterNode::ClusterNode(Setting setting, Hooks hooks, sql::Pool& pool, const co
   feed.mixed = mixed(config_);
   cluster::ChangeFeed::Callbacks callbacks;
   callbacks.reload = hooks_.reload;
-  callbacks.user = [this](core::UserId user) {
-    if (relay_) relay_->drop_identities_of(user);
+  callbacks.user = [this](core::UserId user, core::SteadyTime read_before) {
+    if (relay_) relay_->drop_identities_of(user, read_before);
   };
-  callbacks.token = [this](core::TokenId token) {
-    if (relay_) relay_->drop_identities_of(token);
+  callbacks.token = [this](core::TokenId token, core::SteadyTime read_before) {
+    if (relay_) relay_->drop_identities_of(token, read_before);
   };
   callbacks.everyone = [this] {
-    if (relay_) relay_->doubt_identities();
+    if (relay_) relay_->recheck_identities();
   };
   feed_ = std::make_unique<cluster::ChangeFeed>(std::move(feed), pool_, *signals_, clock_, std::move(callbacks));
   cluster::RegistrySettings registry;
@@ -204,7 +210,8 @@ ClusterNode::ClusterNode(Setting setting, Hooks hooks, sql::Pool& pool, const co
   registry_ = std::make_unique<cluster::Registry>(std::move(registry), pool_, board_.get(), clock_,
                                                   [this] { return report(); });
   leases_ = std::make_unique<cluster::Leases>(setting.me, pool_, clock_, [this] { return registry_->may_lead(); });
-  for (const char* job : {"registry", "channel_test", "channel_balance", "slices"}) leases_->want(job);
+  for (const char* job : {"registry", "channel_test", "channel_balance", "slices", "task_poll", "task_poll_mj"})
+    leases_->want(job);
   registry_->on_step_down = [this](milliseconds pause) { leases_->step_down(pause); };
   // Somebody announces itself, or wants something of a node: look now.
   feed_->on("node", [this](const json::object&) { registry_->wake(); });
@@ -243,8 +250,22 @@ json::object ClusterNode::info() {
   return out;
 }
 
+std::optional<relay::JobRun> ClusterNode::begin(std::string_view job) const {
+  auto held = leases_->held(job);
+  if (!held) return std::nullopt;
+  // Under the number it began with: a lease that came back later is another run.
+  return relay::JobRun{.may_go_on =
+                           [this, lease = *held] {
+                             const auto now = leases_->held(lease.name);
+                             return now && now->token == lease.token;
+                           },
+                       .fence = [me = registry_->settings().me,
+                                 lease = *held](sql::Connection& db) { return cluster::fence(db, me, lease); }};
+}
+
 std::string ClusterNode::unready() const {
   if (registry_->drained_by_request()) return "drained";
+  if (too_stale_) return "stale";
   if (registry_->secret_is_odd() && config_.text("TOLLGATE_SECRET_MISMATCH") == "unready") return "secrets";
   return {};
 }
@@ -256,6 +277,7 @@ std::string ClusterNode::health() const {
   out["name"] = registry_->settings().name;
   out["role"] = registry_->settings().master ? "master" : "slave";
   out["standing_in"] = registry_->standing_in();
+  out["stale_seconds"] = duration_cast<seconds>(stale_for()).count();
   out["ready_nodes"] = registry_->ready_nodes();
   out["live_nodes"] = registry_->live_nodes();
   out["leases"] = static_cast<std::int64_t>(leases_->count());
@@ -284,6 +306,7 @@ void ClusterNode::connect(api::Services& services, relay::Relay& relay) {
   };
   auto& cluster = services.cluster;
   cluster.versions = [this] { return feed_->versions(); };
+  cluster.epoch = [this] { return feed_->epoch(); };
   cluster.catch_up = [this](std::string_view versions) { feed_->catch_up(versions); };
   cluster.wait_for_all = [this] {
     auto seen = feed_->wait_for_all();
@@ -354,6 +377,7 @@ void ClusterNode::start() {
       const bool now_deaf = registry_->live_nodes() > 1 && !feed_->signals_healthy();
       if (deaf != now_deaf) relay_->set_identity_life(now_deaf ? kDeafLife : kLife);
       deaf = now_deaf;
+      watch_staleness();
       if (clock_.steady() >= reap_at) {
         reap_at = clock_.steady() + kReaping;
         reap();
@@ -363,13 +387,38 @@ void ClusterNode::start() {
   });
 }
 
+// Cut off from the database and from Redis a node goes on with what it knows, for as long as the operator allows.
+void ClusterNode::watch_staleness() {
+  const auto now = clock_.steady();
+  if (feed_->signals_healthy()) last_signal_ = now;
+  const auto answered = hooks_.sql_answered();
+  const bool hears = hooks_.sql_answers() && now - answered < kSilence;
+  const auto stale = hears ? milliseconds(0) : duration_cast<milliseconds>(now - std::max(answered, last_signal_));
+  stale_ms_ = stale.count();
+  const auto limit = config_.duration("TOLLGATE_STALE_LIMIT");
+  const bool over = limit.count() > 0 && stale > limit;
+  if (too_stale_.exchange(over) == over) return;
+  if (relay_) relay_->set_out_of_date(over);
+  if (over) {
+    core::log::error("neither the database nor Redis was reached for {} s: no traffic is taken, keys are refused",
+                     duration_cast<seconds>(stale).count());
+  } else {
+    core::log::warn("changes are heard of again: keys are served");
+  }
+}
+
 void ClusterNode::reap() {
-  if (!may_run("registry")) return;
+  const auto run = begin("registry");
+  if (!run) return;
   auto lease = pool_.lease();
   if (!lease) return;
-  if (auto swept = cluster::remove_old_revocations(**lease); !swept)
+  if (auto swept = sql::with_fence(**lease, run->fence, cluster::remove_old_revocations); !swept)
     core::log::debug("tg_revocations: {}", swept.error().message);
-  auto removed = cluster::remove_old_nodes(**lease);
+  if (auto swept = sql::with_fence(**lease, run->fence, model::remove_old_history); !swept)
+    core::log::debug("tg_history: {}", swept.error().message);
+  if (auto swept = sql::with_fence(**lease, run->fence, sql::forget_old_requests); !swept)
+    core::log::debug("tg_once: {}", swept.error().message);
+  auto removed = sql::with_fence(**lease, run->fence, cluster::remove_old_nodes);
   if (removed && *removed > 0) core::log::info("{} old nodes are taken out of the registry", *removed);
 }
 

@@ -1,6 +1,7 @@
 // This process as a node of the cluster: what it needs before it touches the database, and the parts that keep it in
 // step with the others while it runs.
 #pragma once
+#include <atomic>
 #include <boost/json/object.hpp>
 #include <condition_variable>
 #include <functional>
@@ -21,6 +22,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "redis/client.h"
+#include "relay/job_run.h"
 #include "relay/relay.h"
 #include "sql/connection.h"
 
@@ -57,6 +59,9 @@ class ClusterNode {
     // ready, starting, degraded or draining.
     std::function<std::string()> state;
     std::function<std::int64_t()> journal_last_seq;
+    // When the database last answered, and whether it did so at the last try.
+    std::function<core::SteadyTime()> sql_answered;
+    std::function<bool()> sql_answers;
     // What people see of this node beside what the registry knows; asked every few seconds.
     std::function<void(boost::json::object&)> facts;
   };
@@ -69,11 +74,15 @@ class ClusterNode {
 
   // After a change of channels or options by this node: in force here when it returns, and told to the others.
   void changed() { feed_->changed(); }
-  // Whether this node does that job of the cluster now.
-  bool may_run(std::string_view job) const { return leases_->holds(job); }
+  // A run of that job of the cluster, under the lease as it is held now; nullopt: it is not this node's. For as long as
+  // the node lives.
+  std::optional<relay::JobRun> begin(std::string_view job) const;
   // Why this node should take no traffic, as far as the cluster goes; "" when nothing speaks against it.
   std::string unready() const;
   std::string health() const;  // a JSON object
+  // How long the node has heard of no change by any way; 0 while it hears of them.
+  std::chrono::milliseconds stale_for() const { return std::chrono::milliseconds(stale_ms_.load()); }
+  bool sql_answers() const { return hooks_.sql_answers(); }
 
   // Before anything starts.
   void connect(api::Services& services, relay::Relay& relay);
@@ -87,6 +96,7 @@ class ClusterNode {
   cluster::NodeReport report();
   boost::json::object info();
   void reap();
+  void watch_staleness();
 
   const core::Config& config_;
   Hooks hooks_;
@@ -99,6 +109,9 @@ class ClusterNode {
   std::unique_ptr<cluster::Registry> registry_;
   std::unique_ptr<cluster::Leases> leases_;
   std::thread housekeeping_;
+  core::SteadyTime last_signal_{};
+  std::atomic<std::int64_t> stale_ms_{0};
+  std::atomic<bool> too_stale_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

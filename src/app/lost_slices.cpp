@@ -38,10 +38,9 @@ void LostSlices::stop() {
 }
 
 void LostSlices::give_back() {
-  auto held = cluster_.leases().held("slices");
-  if (!held) return;
-  const auto& me = cluster_.registry().settings().me;
-  auto done = billing_.give_back_lost([&](sql::Connection& db) { return cluster::fence(db, me, *held); });
+  const auto run = cluster_.begin("slices");
+  if (!run) return;
+  auto done = billing_.give_back_lost(run->fence);
   if (!done) core::log::warn("slices of lost nodes: {}", done.error().message);
 }
 

@@ -23,7 +23,7 @@ relay::SweepSettings sweep_settings(const core::Config& config) {
 Monitoring::Monitoring(const core::Config& config, std::vector<net::Worker*> workers, relay::SnapshotHolder& snapshots,
                        relay::ChannelHealth& health, billing::Billing& billing, sql::Pool& pool,
                        const core::Clock& clock, std::function<void()> reload,
-                       std::function<bool(std::string_view)> may_run)
+                       std::function<std::optional<relay::JobRun>(std::string_view)> begin)
     : transport_(verify_tls(config)),
       notifier_(
           {.limit = config.integer("NOTIFY_LIMIT_COUNT"),
@@ -37,10 +37,16 @@ Monitoring::Monitoring(const core::Config& config, std::vector<net::Worker*> wor
           on_worker_, snapshots, health, billing, pool, clock, std::move(reload)),
       balances_(on_worker_, snapshots, health, pool, clock, verify_tls(config), pause(config)),
       sweeps_(sweep_settings(config), snapshots, clock,
-              {.begin_tests = [this, may_run] { tester_.test_all({}, [may_run] { return may_run("channel_test"); }); },
+              {.begin_tests =
+                   [this, begin] {
+                     if (auto run = begin("channel_test")) tester_.test_all({}, std::move(*run));
+                   },
                .tests_running = [this] { return tester_.running(); },
-               .balances = [this, may_run] { balances_.update_all([may_run] { return may_run("channel_balance"); }); },
-               .may_run = may_run}) {}
+               .balances =
+                   [this, begin] {
+                     if (auto run = begin("channel_balance")) balances_.update_all(*run);
+                   },
+               .may_run = [begin](std::string_view job) { return begin(job).has_value(); }}) {}
 
 void Monitoring::connect(relay::Relay& relay, relay::ChannelHealth& health, api::Services& services,
                          std::function<void(core::ChannelId, std::string_view)> disabled) {

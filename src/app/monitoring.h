@@ -18,11 +18,11 @@ namespace tollgate::app {
 // Everything passed by reference outlives it.
 class Monitoring {
  public:
-  // `reload` has the snapshot read again and returns when it is in force. `may_run`: whether this node does the
-  // cluster's job of that name at present (channel_test, channel_balance); asked before each step of it.
+  // `reload` has the snapshot read again and returns when it is in force. `begin`: a run of the cluster's job of that
+  // name (channel_test, channel_balance), nullopt while it is not this node's.
   Monitoring(const core::Config& config, std::vector<net::Worker*> workers, relay::SnapshotHolder& snapshots,
              relay::ChannelHealth& health, billing::Billing& billing, sql::Pool& pool, const core::Clock& clock,
-             std::function<void()> reload, std::function<bool(std::string_view)> may_run);
+             std::function<void()> reload, std::function<std::optional<relay::JobRun>(std::string_view job)> begin);
 
   // Before any of them is started.
   // `disabled` is told of each channel or key that was switched off, and by what: "request" or "test".

@@ -35,6 +35,7 @@
 #include "app/secrets.h"
 #include "app/signals.h"
 #include "app/supervisor.h"
+#include "app/task_poll.h"
 #include "app/version.h"
 #include "app/web.h"
 #include "billing/bpe.h"
@@ -304,6 +305,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                          return done ? "drained" : "draining";
                        },
                        .journal_last_seq = [&] { return billing->health().journal_last_seq; },
+                       .sql_answered = [&] { return core::SteadyTime(main_meter.last_answer()); },
+                       .sql_answers = [&] { return main_meter.state() != sql::State::kAway; },
                        .facts =
                            [&](boost::json::object& facts) {
                              const auto money = billing->health();
@@ -338,7 +341,10 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   // Tests and balances of channels, notifications.
   Monitoring monitoring(
       config, worker_list, snapshots, channel_health, *billing, pool, clock, [&cluster] { cluster.changed(); },
-      [&cluster](std::string_view job) { return cluster.may_run(job); });
+      [&cluster](std::string_view job) { return cluster.begin(job); });
+
+  // Songs, pictures and films that upstreams work on for minutes.
+  TaskPoll task_poll(config, worker_list, snapshots, *billing, pool, databases.log != nullptr, clock, cluster);
 
   api::Services services{.db = pool, .log_db = databases.logs(), .clock = clock, .limits = limits};
   services.session_secrets = [&session_secrets] { return session_secrets.now(); };
@@ -472,6 +478,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                   worker_count);
   cluster.start();
   lost_slices.start();
+  task_poll.start();
 
   // Run, drain, stop.
   while (wait_for_signal(std::nullopt) == SIGHUP) reload(sources, session_secrets);
@@ -481,6 +488,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   for (const auto& worker : workers) worker->stop();
   for (const auto& worker : workers) worker->join();
   monitoring.stop();
+  task_poll.stop();
   channel_health.stop();
   relay.load.stop();
   components.stop();

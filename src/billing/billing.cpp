@@ -109,6 +109,12 @@ void Billing::settle(Reservation reservation, SettleRecord record, std::function
   journal_->append({RecordKind::kSettle, std::move(record)}, std::move(done), false, next);
 }
 
+void Billing::settle_refundable(Reservation reservation, SettleRecord record, std::function<void(Committed)> done) {
+  record.token_limited = reservation.token() != nullptr;
+  Slices::settle(reservation, record.charge);
+  journal_->append({RecordKind::kRefundable, std::move(record)}, std::move(done));
+}
+
 void Billing::log(LogRecord record) {
   Record entry{RecordKind::kLog, {}};
   entry.settle.log = std::move(record.log);

@@ -87,6 +87,8 @@ class Billing {
   // `next`: the request goes on; its in-flight row from now on, written together with the charge.
   void settle(Reservation reservation, SettleRecord record, std::function<void(Committed)> done,
               const InflightRecord* next = nullptr);
+  // As settle(), of a charge that expect_charge() (billing/refunds) was told of by the request id of its log row.
+  void settle_refundable(Reservation reservation, SettleRecord record, std::function<void(Committed)> done);
   void wake_journal() { journal_->wake(); }
   void log(LogRecord record);  // a row without a charge; not waited for
 
@@ -117,6 +119,11 @@ class Billing {
   // Called on any thread with what was added to an account's row, once it is committed: for copies of it elsewhere.
   // Must not block. Before start().
   void on_balance_moved(std::function<void(AccountId, core::Quota)> callback);
+
+  // For whoever changed an account's row by this folder's functions: tells what was added to it, after the COMMIT.
+  void balance_moved(AccountId account, core::Quota amount) const {
+    if (on_moved_ && amount.units != 0) on_moved_(account, amount);
+  }
 
   // The slices of nodes of which nothing was heard for their hold go back to the balances; how many accounts. For the
   // node that has this job; it blocks.

@@ -191,7 +191,7 @@ sql::Result<void> FlushConsumer::apply_statistics(sql::Connection& db, const std
   std::map<std::int64_t, std::int64_t> channels;
   std::map<std::tuple<std::int64_t, std::string, std::string, std::int64_t>, model::QuotaData> hours;
   for (const auto& record : records) {
-    if (record.kind != RecordKind::kSettle) continue;
+    if (!is_charge(record.kind)) continue;
     const auto& settle = record.settle;
     const auto& log = settle.log;
     if (settle.counts_use && settle.channel) channels[settle.channel.value] += settle.charge.units;

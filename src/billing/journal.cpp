@@ -145,7 +145,7 @@ void Journal::wake() { wake_.notify_one(); }
 void Journal::append(const Record& record, Done done, bool wake, const InflightRecord* next) {
   push({.what = Operation::What::kAppend,
         .kind = static_cast<std::int64_t>(record.kind),
-        .request_id = record.kind == RecordKind::kSettle ? record.settle.log.request_id : std::string(),
+        .request_id = is_charge(record.kind) ? record.settle.log.request_id : std::string(),
         .payload = encode(record),
         .next = next ? encode_inflight(*next) : std::string(),
         .done = std::move(done)},

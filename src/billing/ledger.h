@@ -21,6 +21,7 @@
 #include "billing/flush_meter.h"
 #include "billing/journal.h"
 #include "billing/ledger_rows.h"
+#include "billing/refunds.h"
 #include "billing/slice_calls.h"
 #include "billing/slices.h"
 #include "core/clock.h"
@@ -170,8 +171,9 @@ class Ledger {
   std::int64_t take_beyond_requests(const Account& account) const;
   std::int64_t level(const Account& account) const;
   void gather_returns(WorkMap& work, bool all);
+  using Notes = std::vector<std::pair<std::string, Charged>>;  // request id and charge, where it may be given back
   std::size_t gather_charges(WorkMap& work, const std::vector<JournalRow>& rows, std::vector<std::size_t>& bad,
-                             std::int64_t above, bool leave_only);
+                             Notes& notes, std::int64_t above, bool leave_only);
   core::Result<std::vector<JournalRow>> read_rows();
   Outcome transact(WorkMap& work, std::vector<JournalRow>& rows, bool quarantine_all);
   sql::Result<void> lock_and_apply(sql::Connection& db, WorkMap& work);

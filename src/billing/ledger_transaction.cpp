@@ -18,7 +18,7 @@ bool conflicts(const sql::Error& error) { return error.cls == sql::ErrorClass::k
 }  // namespace
 
 std::size_t Ledger::gather_charges(WorkMap& work, const std::vector<JournalRow>& rows, std::vector<std::size_t>& bad,
-                                   std::int64_t above, bool leave_only) {
+                                   Notes& notes, std::int64_t above, bool leave_only) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (work.size() + 2 > kAccounts && i > 0) return i;
     auto record = decode(rows[i].payload);
@@ -26,12 +26,14 @@ std::size_t Ledger::gather_charges(WorkMap& work, const std::vector<JournalRow>&
       bad.push_back(i);
       continue;
     }
-    if (record->kind != RecordKind::kSettle) continue;
+    if (!is_charge(record->kind)) continue;
     const auto& settle = record->settle;
     const bool charges = rows[i].seq > above && !leave_only;
     const bool counted = rows[i].seq >= journal_.first_seq_of_start() || rows[i].seq <= rewound_until_;
     auto& wallet = work[{AccountKind::kWallet, settle.user.value}];
     if (charges) {
+      if (record->kind == RecordKind::kRefundable)
+        notes.emplace_back(settle.log.request_id, Charged{settle.user, settle.token, settle.charge});
       wallet.charge += settle.charge.units;
       if (settle.counts_use) {
         wallet.used += settle.charge.units;
@@ -124,9 +126,12 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
                      rows.front().prev);
 
   std::vector<std::size_t> bad;
-  auto used = gather_charges(attempt.work, rows, bad, mark->seq, quarantine_all);
+  Notes notes;
+  auto used = gather_charges(attempt.work, rows, bad, notes, mark->seq, quarantine_all);
   rows.resize(used);
   if (auto applied = lock_and_apply(db, attempt.work); !applied) return fail(applied.error(), "apply");
+  for (const auto& [request_id, charged] : notes)
+    if (auto noted = note_charge(db, request_id, charged); !noted) return fail(noted.error(), "note a charge");
   if (quarantine_all) {
     bad.clear();
     for (std::size_t i = 0; i < rows.size(); ++i) bad.push_back(i);
@@ -258,7 +263,7 @@ sql::Result<void> Ledger::rewind(sql::Connection& db, const Mark& mark) {
       at = row.seq;
       if (row.seq > until) break;
       auto record = decode(row.payload);
-      if (!record || record->kind != RecordKind::kSettle) continue;
+      if (!record || !is_charge(record->kind)) continue;
       charges[{AccountKind::kWallet, record->settle.user.value}] += record->settle.charge.units;
       if (record->settle.token_limited)
         charges[{AccountKind::kToken, record->settle.token.value}] += record->settle.charge.units;

@@ -174,6 +174,11 @@ double PriceBook::special_ratio(std::string_view user_group, std::string_view us
   return ratio == nullptr ? -1 : *ratio;
 }
 
+std::optional<double> PriceBook::call_price(std::string_view model) const {
+  const double* price = find_price(model);
+  return price == nullptr ? std::nullopt : std::optional(*price);
+}
+
 double PriceBook::group_ratio(std::string_view group) const {
   const double* ratio = find(group_ratio_, group);
   return ratio == nullptr ? 1 : *ratio;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -56,6 +57,13 @@ class PriceBook {
 
   // kInvalid with the text for the client (code model_price_error) when the model has neither price nor ratio.
   core::Result<Price> resolve(const PriceQuery& query) const;
+
+  // What a call of the model costs besides its group's ratio, in dollars; nothing where the table has no such name.
+  std::optional<double> call_price(std::string_view model) const;
+  // The ratio of (user's group, using group), -1 without one.
+  double special_group_ratio(std::string_view user_group, std::string_view using_group) const {
+    return special_ratio(user_group, using_group);
+  }
 
   double completion_ratio(std::string_view model) const;
   double group_ratio(std::string_view group) const;  // 1 for an unknown group

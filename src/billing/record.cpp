@@ -150,7 +150,8 @@ core::Result<Record> decode(std::string_view bytes) {
   Reader in(bytes.substr(1));
   Record record;
   auto kind = in.integer();
-  if (kind != static_cast<std::int64_t>(RecordKind::kSettle) && kind != static_cast<std::int64_t>(RecordKind::kLog))
+  if (kind < static_cast<std::int64_t>(RecordKind::kSettle) ||
+      kind > static_cast<std::int64_t>(RecordKind::kRefundable))
     return damaged();
   record.kind = static_cast<RecordKind>(kind);
   read_settle(in, record.settle);

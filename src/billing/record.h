@@ -12,9 +12,11 @@
 namespace tollgate::billing {
 
 enum class RecordKind : std::int64_t {
-  kSettle = 1,  // the one charge of a request, with its log row
-  kLog = 2,     // a log row without a charge (errors, refusals)
+  kSettle = 1,      // the one charge of a request, with its log row
+  kLog = 2,         // a log row without a charge (errors, refusals)
+  kRefundable = 3,  // as kSettle, and what was charged is kept for a refund (billing/refunds)
 };
+constexpr bool is_charge(RecordKind kind) { return kind != RecordKind::kLog; }
 
 // The end of one client request. `log` carries everything else that is written: names, counts, request id, created_at
 // (unix seconds, also gives the dashboard's hour) and the JSON text `other`.

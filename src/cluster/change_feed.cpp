@@ -23,9 +23,12 @@ using std::chrono::seconds;
 constexpr auto kGather = milliseconds(20);        // so that a burst of changes is one reload
 constexpr auto kReloadPause = milliseconds(200);  // five reloads a second at most
 constexpr auto kTryAgain = seconds(2);
+constexpr auto kRecallAgain = seconds(1);
 constexpr auto kFastPoll = seconds(2);
 constexpr auto kFastFor = std::chrono::minutes(5);
 constexpr auto kRemembered = std::chrono::hours(24);
+// What was read so shortly after a change may have been asked for before it.
+constexpr auto kReadSlack = seconds(5);
 constexpr auto kMixedFor = std::chrono::hours(24);
 constexpr int kReadAgain = 5;
 
@@ -52,12 +55,10 @@ void each_id(const json::object& message, Visit visit) {
 ChangeFeed::ChangeFeed(FeedSettings settings, sql::Pool& pool, Signals& signals, const core::Clock& clock,
                        Callbacks callbacks)
     : settings_(std::move(settings)), pool_(pool), signals_(signals), clock_(clock), callbacks_(std::move(callbacks)) {
-  on("user", [this](const json::object& message) {
-    each_id(message, [this](std::int64_t id) { callbacks_.user(core::UserId{id}); });
-  });
-  on("token", [this](const json::object& message) {
-    each_id(message, [this](std::int64_t id) { callbacks_.token(core::TokenId{id}); });
-  });
+  for (std::string_view kind : {"user", "token"})
+    on(std::string(kind), [this, kind](const json::object& message) {
+      each_id(message, [&](std::int64_t id) { forget(kind, id, core::SteadyTime::max()); });
+    });
   on("seen", [this](const json::object& message) {
     std::lock_guard lock(mutex_);
     auto& seen = seen_[std::string(text_of(message, "n"))];
@@ -213,7 +214,13 @@ bool ChangeFeed::changed() {
 void ChangeFeed::user_changed(core::UserId user) { tell_of("user", user.value); }
 void ChangeFeed::token_changed(core::TokenId token) { tell_of("token", token.value); }
 
+void ChangeFeed::forget(std::string_view kind, std::int64_t id, core::SteadyTime read_before) {
+  if (kind == "user") callbacks_.user(core::UserId{id}, read_before);
+  if (kind == "token") callbacks_.token(core::TokenId{id}, read_before);
+}
+
 void ChangeFeed::tell_of(std::string_view kind, std::int64_t id) {
+  signals_.remember(kind, id);
   publish(kind, {{"e", json::array{id}}});
   if (!signals_.present() || signals_.healthy()) return;
   auto lease = pool_.lease();
@@ -228,6 +235,22 @@ void ChangeFeed::tell_of(std::string_view kind, std::int64_t id) {
     core::log::warn("a change of {} {} cannot be told to other nodes: {}", kind, id, noted.error().message);
 }
 
+// What was missed while no messages came. A node that SQL does not answer either has nothing else to go by.
+void ChangeFeed::recall() {
+  signals_.recall([this, now = clock_.steady()](const auto& remembered) {
+    if (remembered) {
+      for (const auto& [kind, id, age] : *remembered) forget(kind, id, now - age + kReadSlack);
+      return;
+    }
+    {
+      std::lock_guard lock(mutex_);
+      recall_at_ = clock_.steady() + kRecallAgain;
+    }
+    wake();
+  });
+}
+
+// Noted while nothing could be told: told now, also to nodes that SQL does not answer.
 void ChangeFeed::read_revocations() {
   auto lease = pool_.lease();
   if (!lease) return;
@@ -235,10 +258,13 @@ void ChangeFeed::read_revocations() {
       "SELECT kind, id FROM tg_revocations WHERE at > " + sql::server_now_ms((*lease)->dialect()) + " - ?",
       {Param(std::int64_t{duration_cast<milliseconds>(kRemembered).count()})});
   if (!rows) return;
+  std::map<std::string, json::array> ids;
   for (const auto& row : *rows) {
-    if (row.text(0) == "user") callbacks_.user(core::UserId{row.integer(1)});
-    if (row.text(0) == "token") callbacks_.token(core::TokenId{row.integer(1)});
+    forget(row.text(0), row.integer(1), core::SteadyTime::max());
+    signals_.remember(row.text(0), row.integer(1));
+    ids[row.text(0)].emplace_back(row.integer(1));
   }
+  for (auto& [kind, list] : ids) publish(kind, {{"e", std::move(list)}});
 }
 
 std::map<std::string, std::int64_t> ChangeFeed::applied() const {
@@ -317,7 +343,7 @@ void ChangeFeed::poll(bool everything) {
 
 milliseconds ChangeFeed::step() {
   const auto now = clock_.steady();
-  bool full = false, look = false, reload = false, gap = false;
+  bool full = false, look = false, reload = false, gap = false, missed = false;
   const bool healthy = signals_.healthy();
   {
     std::lock_guard lock(mutex_);
@@ -326,6 +352,8 @@ milliseconds ChangeFeed::step() {
     if (full) next_full_ = now + settings_.period * (90 + static_cast<std::int64_t>(random_.below(10))) / 100;
     const bool fast = !healthy && settings_.period > seconds(5) && last_change_ && now - *last_change_ < kFastFor;
     gap = std::exchange(gap_, false);
+    missed = gap || (recall_at_ && now >= *recall_at_);
+    if (missed) recall_at_.reset();
     look = gap || (fast && now >= next_poll_);
     if (look || full) next_poll_ = now + kFastPoll;
     if (reload_at_ && now >= *reload_at_ && now - last_reload_ >= kReloadPause) {
@@ -333,10 +361,9 @@ milliseconds ChangeFeed::step() {
       reload_at_.reset();
     }
   }
-  if (gap) {
-    callbacks_.everyone();
-    read_revocations();
-  }
+  if (gap) callbacks_.everyone();
+  if (missed) recall();
+  if (gap) read_revocations();
   if (full) {
     poll(settings_.mixed != Mixed::kOff);
   } else if (look || reload) {
@@ -345,6 +372,7 @@ milliseconds ChangeFeed::step() {
 
   std::lock_guard lock(mutex_);
   auto next = std::min(next_full_, next_poll_ > now ? next_poll_ : now + kFastPoll);
+  if (recall_at_) next = std::min(next, *recall_at_);
   if (reload_at_) next = std::min(next, std::max(*reload_at_, last_reload_ + kReloadPause));
   return std::max(milliseconds(1), duration_cast<milliseconds>(next - clock_.steady()));
 }

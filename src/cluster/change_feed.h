@@ -47,10 +47,10 @@ class ChangeFeed {
     // Reads everything anew; what it read is in force when it returns. The number stands for the content: equal as long
     // as that is. One call at a time.
     std::function<core::Result<std::uint64_t>()> reload;
-    // From other nodes: forget what is held of it, also what is kept in Redis. They wait for nothing.
-    std::function<void(core::UserId)> user;
-    std::function<void(core::TokenId)> token;
-    std::function<void()> everyone;  // some messages may have been missed
+    // From other nodes: forget what was read of it before that time. They wait for nothing.
+    std::function<void(core::UserId, core::SteadyTime read_before)> user;
+    std::function<void(core::TokenId, core::SteadyTime read_before)> token;
+    std::function<void()> everyone;  // some messages may have been missed: look again before any is used
   };
   ChangeFeed(FeedSettings settings, sql::Pool& pool, Signals& signals, const core::Clock& clock, Callbacks callbacks);
   ~ChangeFeed();
@@ -99,6 +99,8 @@ class ChangeFeed {
   void answer_question();
   void note_epoch(std::int64_t epoch);
   void tell_of(std::string_view kind, std::int64_t id);
+  void forget(std::string_view kind, std::int64_t id, core::SteadyTime read_before);
+  void recall();
   void read_revocations();
   bool behind(const Versions& fresh) const;
   void wake();
@@ -123,7 +125,8 @@ class ChangeFeed {
   std::optional<core::SteadyTime> last_change_;  // made or seen
   std::optional<core::SteadyTime> mixed_since_;
   bool gap_ = false;
-  std::int64_t asked_ = 0;  // the version that another node waits for
+  std::optional<core::SteadyTime> recall_at_;  // what was missed could not be asked for
+  std::int64_t asked_ = 0;                     // the version that another node waits for
   std::map<std::string, std::int64_t> seen_;
   std::condition_variable seen_changed_;
   core::FastRandom random_;

@@ -1,13 +1,35 @@
 #include "cluster/redis_signals.h"
 
+#include <fmt/format.h>
+
 #include "core/config.h"
 #include "core/random.h"
 
 namespace tollgate::cluster {
 namespace {
 
-constexpr std::string_view kChannel = "tg:ch", kSet = "tg:nodes", kServerId = "tg:cluster:id";
+constexpr std::string_view kChannel = "tg:ch", kSet = "tg:nodes", kServerId = "tg:cluster:id", kRevoked = "tg:revoked";
+constexpr std::int64_t kDayMs = std::int64_t{24} * 3600 * 1000;
 constexpr std::size_t kMostRead = 1000;
+
+// By the server's clock: those of nodes may differ. KEYS[1] the set; ARGV: member, life in ms.
+const redis::Script kRemember(R"lua(
+if redis.replicate_commands then redis.replicate_commands() end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], string.format('%d', now), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%d', now - ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+)lua");
+// Members, each with its age in ms. KEYS[1] the set; ARGV: life in ms.
+const redis::Script kRecall(R"lua(
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], string.format('%d', now - ARGV[1]), '+inf', 'WITHSCORES')
+for i = 2, #found, 2 do found[i] = string.format('%d', now - found[i]) end
+return found
+)lua");
 
 std::string hash_of(const std::string& node_id) { return "tg:node:" + node_id; }
 
@@ -27,6 +49,31 @@ bool RedisSignals::healthy() const {
 
 void RedisSignals::publish(std::string message) {
   client_.send({"PUBLISH", client_.key(kChannel), std::move(message)});
+}
+
+void RedisSignals::remember(std::string_view kind, std::int64_t id) {
+  client_.run(kRemember, client_.key(kRevoked), {fmt::format("{}:{}", kind, id), std::to_string(kDayMs)}, {});
+}
+
+void RedisSignals::recall(Recalled recalled) {
+  if (!listener_) return recalled(std::nullopt);
+  client_.run(kRecall, client_.key(kRevoked), {std::to_string(kDayMs)},
+              [listener = listener_, recalled = std::move(recalled)](const core::Result<redis::Reply>& reply) {
+                std::lock_guard lock(listener->mutex);
+                if (!listener->alive) return;
+                if (!reply || reply->is_error()) return recalled(std::nullopt);
+                std::vector<Remembered> found;
+                for (std::size_t i = 0; i + 1 < reply->items.size(); i += 2) {
+                  const std::string_view member = reply->items[i].text;
+                  const auto colon = member.find(':');
+                  if (colon == std::string_view::npos) continue;
+                  const auto id = core::parse_integer(member.substr(colon + 1));
+                  const auto age = core::parse_integer(reply->items[i + 1].text);
+                  if (id && age)
+                    found.push_back({std::string(member.substr(0, colon)), *id, std::chrono::milliseconds(*age)});
+                }
+                recalled(found);
+              });
 }
 
 void RedisSignals::subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) {

@@ -17,6 +17,8 @@ class RedisSignals final : public Signals {
   ~RedisSignals() override { RedisSignals::unsubscribe(); }
   bool healthy() const override;
   void publish(std::string message) override;
+  void remember(std::string_view kind, std::int64_t id) override;
+  void recall(Recalled recalled) override;
   void subscribe(std::function<void(std::string_view)> on_message, std::function<void()> on_gap) override;
   void unsubscribe() override;
 

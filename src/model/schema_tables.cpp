@@ -611,6 +611,19 @@ constexpr Column kTgRevocationsColumns[] = {
 constexpr Index kTgRevocationsIndexes[] = {
   {.name = "idx_tg_revocations_at", .columns = "at"},
 };
+constexpr Column kTgHistoryColumns[] = {
+  {.name = "id", .cls = kPk},
+  {.name = "topic", .cls = kLiteral, .literal = "varchar(32)", .not_null = true},
+  {.name = "entity", .cls = kLiteral, .literal = "varchar(191)", .not_null = true},
+  {.name = "version", .cls = kBig, .default_value = "0", .not_null = true},
+  {.name = "author", .cls = kLiteral, .literal = "varchar(64)"},
+  {.name = "at", .cls = kBig},
+  {.name = "diff", .cls = kText},
+};
+constexpr Index kTgHistoryIndexes[] = {
+  {.name = "idx_tg_history_entity", .columns = "topic,entity"},
+  {.name = "idx_tg_history_at", .columns = "at"},
+};
 constexpr Column kTgProbeColumns[] = {
   {.name = "id", .cls = kPk},
   {.name = "node_id", .cls = kLiteral, .literal = "varchar(64)"},
@@ -680,6 +693,7 @@ constexpr Table kTables[] = {
   {.name = "tg_versions", .columns = kTgVersionsColumns, .indexes = {}, .primary_key = "topic"},
   {.name = "tg_codes", .columns = kTgCodesColumns, .indexes = {}, .primary_key = "k"},
   {.name = "tg_revocations", .columns = kTgRevocationsColumns, .indexes = kTgRevocationsIndexes, .primary_key = "kind,id"},
+  {.name = "tg_history", .columns = kTgHistoryColumns, .indexes = kTgHistoryIndexes, .primary_key = ""},
   {.name = "tg_probe", .columns = kTgProbeColumns, .indexes = {}, .primary_key = ""},
   {.name = "tg_once", .columns = kTgOnceColumns, .indexes = {}, .primary_key = "k"},
   {.name = "tg_quarantine", .columns = kTgQuarantineColumns, .indexes = {}, .primary_key = "node_id,seq"},

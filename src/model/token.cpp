@@ -1,6 +1,7 @@
 #include "model/token.h"
 
 #include "model/columns.h"
+#include "sql/dialect.h"
 
 namespace tollgate::model {
 namespace {
@@ -62,6 +63,11 @@ sql::Result<std::optional<Token>> find_token_by_key(sql::Connection& db, std::st
 sql::Result<std::optional<Token>> find_token(sql::Connection& db, core::TokenId id, core::UserId owner) {
   Param params[] = {Param(id.value), Param(owner.value)};
   return first(select(db, "id = ? AND user_id = ? LIMIT 1", params));
+}
+
+sql::Result<std::optional<Token>> lock_token(sql::Connection& db, core::TokenId id, core::UserId owner) {
+  Param params[] = {Param(id.value), Param(owner.value)};
+  return first(select(db, "id = ? AND user_id = ?" + std::string(sql::for_update(db.dialect())), params));
 }
 
 sql::Result<std::int64_t> count_tokens(sql::Connection& db, core::UserId owner) {

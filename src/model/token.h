@@ -34,6 +34,8 @@ struct Token {
 // Soft-deleted rows are never found. A missing row is nullopt.
 sql::Result<std::optional<Token>> find_token_by_key(sql::Connection& db, std::string_view key);
 sql::Result<std::optional<Token>> find_token(sql::Connection& db, core::TokenId id, core::UserId owner);
+// As find_token; the row stays as it is until the transaction ends.
+sql::Result<std::optional<Token>> lock_token(sql::Connection& db, core::TokenId id, core::UserId owner);
 sql::Result<std::int64_t> count_tokens(sql::Connection& db, core::UserId owner);
 sql::Result<std::vector<Token>> list_tokens(sql::Connection& db, core::UserId owner, std::int64_t offset,
                                             std::int64_t limit);  // newest first

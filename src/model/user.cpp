@@ -4,6 +4,7 @@
 
 #include "core/random.h"
 #include "model/columns.h"
+#include "sql/dialect.h"
 #include "sql/transaction.h"
 
 namespace tollgate::model {
@@ -53,9 +54,10 @@ User read(const sql::Row& row) {
 }
 
 sql::Result<std::optional<User>> find_one(sql::Connection& db, std::string_view condition,
-                                          std::initializer_list<Param> params) {
-  auto rows = db.query(
-      "SELECT " + select_list(db, kColumns) + " FROM users WHERE " + std::string(condition) + " LIMIT 1", params);
+                                          std::initializer_list<Param> params, std::string_view lock = {}) {
+  auto rows = db.query("SELECT " + select_list(db, kColumns) + " FROM users WHERE " + std::string(condition) +
+                           " LIMIT 1" + std::string(lock),
+                       params);
   if (!rows) return rows.error();
   if (rows->empty()) return std::optional<User>();
   return std::optional<User>(read(rows->front()));
@@ -101,6 +103,10 @@ std::string time_text(sql::Dialect dialect, std::int64_t unix_seconds) {
 
 sql::Result<std::optional<User>> find_user(sql::Connection& db, core::UserId id, bool with_deleted) {
   return find_one(db, with_deleted ? "id = ?" : "id = ? AND deleted_at IS NULL", {Param(id.value)});
+}
+
+sql::Result<std::optional<User>> lock_user(sql::Connection& db, core::UserId id) {
+  return find_one(db, "id = ? AND deleted_at IS NULL", {Param(id.value)}, sql::for_update(db.dialect()));
 }
 
 sql::Result<std::optional<User>> find_user_by_login(sql::Connection& db, std::string_view name) {
@@ -164,8 +170,12 @@ sql::Result<core::UserId> create_user(sql::Connection& db, const User& user) {
       ", aff_code, aff_count, aff_quota, aff_history, inviter_id, setting, remark, access_token) "
       "VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, 0, 0, ?, ?, ?, ?)";
   for (int attempt = 0;; ++attempt) {
-    // Four characters collide now and then; the column is unique.
+    // Four characters collide now and then; the column is unique. Looked for first: PostgreSQL ends a transaction with
+    // the first statement that fails.
     auto aff_code = core::random_alphanumeric(4);
+    auto taken = db.query("SELECT 1 FROM users WHERE aff_code = ?", {Param(std::string_view(aff_code))});
+    if (!taken) return taken.error();
+    if (!taken->empty() && attempt < 20) continue;
     auto done = db.insert(
         statement, {Param(std::string_view(user.username)), Param(std::string_view(user.password)),
                     Param(std::string_view(user.display_name)), Param(user.role), Param(user.status),

@@ -42,6 +42,8 @@ struct UserFilter {
 
 // Rows that are soft-deleted are found only where it is said. A missing row is nullopt, not an error.
 sql::Result<std::optional<User>> find_user(sql::Connection& db, core::UserId id, bool with_deleted = false);
+// As find_user; the row stays as it is until the transaction ends.
+sql::Result<std::optional<User>> lock_user(sql::Connection& db, core::UserId id);
 // The log-in name is a username or an e-mail address.
 sql::Result<std::optional<User>> find_user_by_login(sql::Connection& db, std::string_view name);
 sql::Result<std::optional<User>> find_user_by_access_token(sql::Connection& db, std::string_view access_token);

@@ -1,5 +1,6 @@
 #include "model/version.h"
 
+#include "sql/dialect.h"
 #include "sql/server_clock.h"
 
 namespace tollgate::model {
@@ -44,6 +45,13 @@ sql::Result<std::vector<Version>> read_versions(sql::Connection& db) {
   std::vector<Version> versions;
   for (const auto& row : *rows) versions.push_back({row.text(0), row.integer(1)});
   return versions;
+}
+
+sql::Result<std::int64_t> lock_epoch(sql::Connection& db) {
+  auto rows =
+      db.query("SELECT version FROM tg_versions WHERE topic = 'all'" + std::string(sql::for_update(db.dialect())), {});
+  if (!rows) return rows.error();
+  return rows->empty() ? 0 : rows->front().integer(0);
 }
 
 sql::Result<void> seed_versions(sql::Connection& db) {

@@ -48,6 +48,10 @@ struct Version {
 };
 sql::Result<std::vector<Version>> read_versions(sql::Connection& db);
 
+// The version of `all`. Inside a transaction nobody else raises any until that ends; such a transaction asks for it
+// first.
+sql::Result<std::int64_t> lock_epoch(sql::Connection& db);
+
 // The rows of all topics, where they are missing. Outside of a transaction; several nodes may do so at once.
 sql::Result<void> seed_versions(sql::Connection& db);
 

@@ -173,10 +173,12 @@ net::awaitable<Answer> get(const net::Url& url, const BalanceCall& call, const C
   co_return answer;
 }
 
-sql::Result<void> store(sql::Pool& pool, core::ChannelId id, double balance, std::int64_t now) {
+sql::Result<void> store(sql::Pool& pool, const sql::Fence& fence, core::ChannelId id, double balance,
+                        std::int64_t now) {
   auto lease = pool.lease();
   if (!lease) return lease.error();
-  return model::set_channel_balance(**lease, id, balance, now);
+  return sql::with_fence(**lease, fence,
+                         [&](sql::Connection& db) { return model::set_channel_balance(db, id, balance, now); });
 }
 
 }  // namespace
@@ -250,7 +252,7 @@ core::Result<std::string> ChannelBalances::ask(const Channel& channel, const Bal
   return std::move(answer->body);
 }
 
-core::Result<double> ChannelBalances::update(core::ChannelId id, const std::function<bool()>& may_write) {
+core::Result<double> ChannelBalances::update(core::ChannelId id, const JobRun& run) {
   const auto snapshot = snapshots_.get();
   const auto* channel = snapshot->channel(id);
   if (!channel || !channel->provider) return failed(fmt::format("渠道# {}，已不存在", id.value));
@@ -272,29 +274,29 @@ core::Result<double> ChannelBalances::update(core::ChannelId id, const std::func
   }
   auto balance = read_balance(type, *answer, usage, *snapshot->options);
   if (!balance) return balance;
-  if (may_write && !may_write()) return core::error(core::Errc::kCancelled, "another node does this now");
-  if (auto stored = store(pool_, id, *balance, clock_.unix_seconds()); !stored) {
+  if (!run.goes_on()) return core::error(core::Errc::kCancelled, "another node does this now");
+  if (auto stored = store(pool_, run.fence, id, *balance, clock_.unix_seconds()); !stored) {
     core::log::warn("channel {}: its balance is not stored: {}", id.value, stored.error().message);
     return core::error(core::Errc::kUnavailable, "database error");
   }
   return balance;
 }
 
-bool ChannelBalances::update_all(const std::function<bool()>& may_go_on) {
+bool ChannelBalances::update_all(const JobRun& run) {
   std::unique_lock one_at_a_time(running_, std::try_to_lock);
   if (!one_at_a_time) return false;
   const auto snapshot = snapshots_.get();
   for (const auto& channel : snapshot->channels) {
-    if (workers_.stopping() || (may_go_on && !may_go_on())) break;
+    if (workers_.stopping() || !run.goes_on()) break;
     if (!channel->enabled || channel->several_keys) continue;
-    auto balance = update(channel->id, may_go_on);
+    auto balance = update(channel->id, run);
     if (!balance) {
       core::log::debug("channel {} ({}): its balance is not known: {}", channel->id.value, channel->name,
                        balance.error().message);
       continue;
     }
     if (*balance <= 0 && channel->auto_ban)
-      health_.report({channel->id, channel->name, channel->keys.front().text, "余额不足"});
+      health_.report({channel->id, channel->name, channel->keys.front().text, "余额不足", run.fence});
     if (pause_.count() > 0 && !workers_.pause(pause_)) break;
   }
   return true;

@@ -10,6 +10,7 @@
 #include "core/option_table.h"
 #include "core/result.h"
 #include "relay/channel_health.h"
+#include "relay/job_run.h"
 #include "relay/on_worker.h"
 #include "relay/snapshot.h"
 #include "sql/connection.h"
@@ -43,12 +44,10 @@ class ChannelBalances {
         pause_(pause) {}
 
   // Waits for the vendor, a minute at most: not on a network worker. Switches nothing off.
-  // `may_write` is asked before it is stored.
-  core::Result<double> update(core::ChannelId id, const std::function<bool()>& may_write = {});
+  core::Result<double> update(core::ChannelId id, const JobRun& run = {});
   // All enabled channels with one key, one after the other; one that has nothing left is switched off when its auto_ban
   // allows it. False: a run is under way.
-  // `may_go_on` is asked before each.
-  bool update_all(const std::function<bool()>& may_go_on = {});
+  bool update_all(const JobRun& run = {});
 
  private:
   core::Result<std::string> ask(const Channel& channel, const BalanceCall& call);

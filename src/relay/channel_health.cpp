@@ -104,7 +104,14 @@ ChannelHealth::Outcome ChannelHealth::write(const ChannelFault& fault) {
   };
   auto lease = pool_.lease();
   if (!lease) return failed(lease.error());
-  auto done = model::disable_failing(**lease, fault.channel, fault.key, fault.reason, clock_.unix_seconds());
+  auto done = sql::with_fence(**lease, fault.fence, [&](sql::Connection& db) {
+    return model::disable_failing(db, fault.channel, fault.key, fault.reason, clock_.unix_seconds());
+  });
+  if (!done && sql::fenced_off(done.error())) {
+    core::log::info("channel {} ({}) is not disabled by this node: {}", fault.channel.value, fault.name,
+                    done.error().message);
+    return Outcome::kDone;
+  }
   if (!done) return failed(done.error());
   if (done->what != model::SwitchedOff::kNothing && told_) told_(fault.channel, fault.name, 3, fault.reason);
   switch (done->what) {

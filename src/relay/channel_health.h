@@ -14,6 +14,7 @@
 #include "dialect/openai_error.h"
 #include "relay/snapshot.h"
 #include "sql/connection.h"
+#include "sql/fence.h"
 
 namespace tollgate::relay {
 
@@ -25,6 +26,7 @@ struct ChannelFault {
   std::string name;  // of the channel, for the log
   std::string key;   // the one that was used; empty when none could be chosen
   std::string reason;
+  sql::Fence fence = {};  // of the job that found it; empty: a request did
 };
 // What is written about a failure of this key, without secrets.
 ChannelFault fault_of(const Channel& channel, const ChannelKey& key, const dialect::RelayError& error);

@@ -82,12 +82,12 @@ void ChannelTester::stop() {
 }
 
 ChannelTestReport ChannelTester::test(core::ChannelId id, const ChannelTestOptions& options) {
-  auto report = ask(id, options);
-  if (report.called && !report.result.error && snapshots_.get()->relay.enable_automatically) enable_again(id);
+  auto report = ask(id, options, {});
+  if (report.called && !report.result.error && snapshots_.get()->relay.enable_automatically) enable_again(id, {});
   return report;
 }
 
-ChannelTestReport ChannelTester::ask(core::ChannelId id, const ChannelTestOptions& options) {
+ChannelTestReport ChannelTester::ask(core::ChannelId id, const ChannelTestOptions& options, const JobRun& run) {
   auto refused = [](std::string message) { return ChannelTestReport{.message = std::move(message)}; };
   auto snapshot = snapshots_.get();
   const auto* channel = snapshot->channel(id);
@@ -131,7 +131,7 @@ ChannelTestReport ChannelTester::ask(core::ChannelId id, const ChannelTestOption
   probe.verify_tls = settings_.verify_tls;
   auto result = workers_.run<ProbeResult>([probe] { return run_probe(probe); });
   if (!result) return refused("the gateway is stopping");
-  write_down(probe, *result, user->group, user->username, *price);
+  write_down(probe, *result, user->group, user->username, *price, run);
   return {.message = result->message,
           .called = true,
           .key = std::move(probe.key),
@@ -141,13 +141,20 @@ ChannelTestReport ChannelTester::ask(core::ChannelId id, const ChannelTestOption
 }
 
 void ChannelTester::write_down(const Probe& probe, const ProbeResult& result, const std::string& group,
-                               const std::string& username, const billing::Price& price) {
+                               const std::string& username, const billing::Price& price, const JobRun& run) {
+  // Whoever lost the run while it waited leaves the writing to the one who has it.
+  if (!run.goes_on()) return;
   const auto now = clock_.unix_seconds();
   auto lease = pool_.lease();
-  auto stored = lease ? model::set_channel_test_result(**lease, probe.channel->id, result.time.count(), now)
-                      : sql::Result<void>(lease.error());
+  auto stored =
+      lease ? sql::with_fence(**lease, run.fence,
+                              [&](sql::Connection& db) {
+                                return model::set_channel_test_result(db, probe.channel->id, result.time.count(), now);
+                              })
+            : sql::Result<void>(lease.error());
   if (!stored)
     core::log::warn("channel {}: its test result is not stored: {}", probe.channel->id.value, stored.error().message);
+  if (!stored && sql::fenced_off(stored.error())) return;
   if (result.error || !probe.snapshot->relay.log_consume) return;
 
   billing::ChargeInput input;
@@ -174,13 +181,16 @@ void ChannelTester::write_down(const Probe& probe, const ProbeResult& result, co
   billing_.log(std::move(record));
 }
 
-void ChannelTester::enable_again(core::ChannelId id) {
+void ChannelTester::enable_again(core::ChannelId id, const JobRun& run) {
   const auto snapshot = snapshots_.get();
   const auto* channel = snapshot->channel(id);
   if (!channel || channel->enabled) return;
   auto lease = pool_.lease();
-  auto enabled =
-      lease ? model::enable_tested_channel(**lease, id, clock_.unix_seconds()) : sql::Result<bool>(lease.error());
+  auto enabled = lease ? sql::with_fence(**lease, run.fence,
+                                         [&](sql::Connection& db) {
+                                           return model::enable_tested_channel(db, id, clock_.unix_seconds());
+                                         })
+                       : sql::Result<bool>(lease.error());
   if (lease) *lease = sql::Pool::Lease();
   if (!enabled) {
     core::log::warn("channel {} ({}) works, but cannot be enabled: {}", id.value, channel->name,
@@ -193,7 +203,7 @@ void ChannelTester::enable_again(core::ChannelId id) {
 }
 
 // Of a run over all channels: failures count as those of clients do, and so does an answer that took too long.
-void ChannelTester::judge(core::ChannelId id, const ChannelTestReport& report) {
+void ChannelTester::judge(core::ChannelId id, const ChannelTestReport& report, const JobRun& run) {
   const auto snapshot = snapshots_.get();
   const auto* channel = snapshot->channel(id);
   if (!report.called || !channel) return;
@@ -207,12 +217,14 @@ void ChannelTester::judge(core::ChannelId id, const ChannelTestReport& report) {
                                      fmt::format("响应时间 {:.2f}s 超过阈值 {:.2f}s", took, limit));
   }
   if (!channel->enabled) {
-    if (!error && relay.enable_automatically) enable_again(id);
+    if (!error && relay.enable_automatically) enable_again(id, run);
     return;
   }
   if (!error || !calls_for_disabling(relay, *channel, *error)) return;
   log_failure(*channel, report, *error);
-  health_.report(fault_of(*channel, report.key, *error));
+  auto fault = fault_of(*channel, report.key, *error);
+  fault.fence = run.fence;
+  health_.report(std::move(fault));
 }
 
 void ChannelTester::log_failure(const Channel& channel, const ChannelTestReport& report,
@@ -238,13 +250,13 @@ bool ChannelTester::running() const {
   return running_;
 }
 
-bool ChannelTester::test_all(std::function<void()> finished, std::function<bool()> may_go_on) {
+bool ChannelTester::test_all(std::function<void()> finished, JobRun run) {
   std::lock_guard lock(mutex_);
   if (running_ || stopping_) return false;
   if (sweep_.joinable()) sweep_.join();  // of the run before, which is over
   running_ = true;
-  sweep_ = std::thread([this, told = std::move(finished), goes_on = std::move(may_go_on)] {
-    run_all(goes_on);
+  sweep_ = std::thread([this, told = std::move(finished), job = std::move(run)] {
+    run_all(job);
     if (told && !workers_.stopping()) told();
     std::lock_guard done(mutex_);
     running_ = false;
@@ -252,7 +264,7 @@ bool ChannelTester::test_all(std::function<void()> finished, std::function<bool(
   return true;
 }
 
-void ChannelTester::run_all(const std::function<bool()>& may_go_on) {
+void ChannelTester::run_all(const JobRun& run) {
   std::vector<model::Channel> rows;
   {
     auto lease = pool_.lease();
@@ -268,14 +280,13 @@ void ChannelTester::run_all(const std::function<bool()>& may_go_on) {
   });
   bool first = true;
   for (const auto& row : rows) {
-    if (workers_.stopping() || (may_go_on && !may_go_on())) return;
+    if (workers_.stopping() || !run.goes_on()) return;
     if (!std::exchange(first, false) && settings_.pause.count() > 0 && !workers_.pause(settings_.pause)) return;
-    auto report = ask(row.id, {});
+    auto report = ask(row.id, {}, run);
     if (!report.message.empty())
       core::log::info("channel {} ({}): test failed: {}", row.id.value, row.name, report.message);
-    // Whoever lost the run while it waited leaves what follows from the answer to the one who has it.
-    if (may_go_on && !may_go_on()) return;
-    judge(row.id, report);
+    if (!run.goes_on()) return;
+    judge(row.id, report, run);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "relay/channel_health.h"
 #include "relay/channel_probe.h"
+#include "relay/job_run.h"
 #include "relay/on_worker.h"
 #include "relay/snapshot.h"
 #include "sql/connection.h"
@@ -53,18 +54,18 @@ class ChannelTester {
   ChannelTestReport test(core::ChannelId id, const ChannelTestOptions& options);
   // All channels one after the other, in the background; those that fail by the rules of channel_health, or are too
   // slow, are disabled, good ones enabled. `finished` is called at the end. False: a run is under way.
-  bool test_all(std::function<void()> finished = {}, std::function<bool()> may_go_on = {});
+  bool test_all(std::function<void()> finished = {}, JobRun run = {});
   bool running() const;
   void stop();  // after OnWorker::stop(): tests that wait have given up
 
  private:
-  ChannelTestReport ask(core::ChannelId id, const ChannelTestOptions& options);
+  ChannelTestReport ask(core::ChannelId id, const ChannelTestOptions& options, const JobRun& run);
   void write_down(const Probe& probe, const ProbeResult& result, const std::string& group, const std::string& username,
-                  const billing::Price& price);
-  void enable_again(core::ChannelId id);
-  void judge(core::ChannelId id, const ChannelTestReport& report);
+                  const billing::Price& price, const JobRun& run);
+  void enable_again(core::ChannelId id, const JobRun& run);
+  void judge(core::ChannelId id, const ChannelTestReport& report, const JobRun& run);
   void log_failure(const Channel& channel, const ChannelTestReport& report, const dialect::RelayError& error);
-  void run_all(const std::function<bool()>& may_go_on);
+  void run_all(const JobRun& run);
 
   ChannelTestSettings settings_;
   OnWorker& workers_;

@@ -162,10 +162,11 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
   auto found = entries_.find(key);
   if (found != entries_.end()) {
     auto known = found->second.identity;
-    auto age = found->second.stale ? life_ : clock_.steady() - known->loaded;
+    auto age = clock_.steady() - known->loaded;
     source = KeySource::kMemory;
-    if (age < life_ / 2 || found->second.overdue) co_return known;
-    if (age < life_) {
+    const bool current = known->loaded >= recheck_before_;
+    if ((current && age < life_ / 2) || (found->second.overdue && !out_of_date_)) co_return known;
+    if (current && age < life_) {
       if (!found->second.refreshing) {
         found->second.refreshing = true;
         net::Worker::current().spawn([](IdentityCache& cache, std::string name) -> net::awaitable<void> {
@@ -176,8 +177,10 @@ net::awaitable<std::shared_ptr<const Identity>> IdentityCache::get(const std::st
       co_return known;
     }
     auto loaded = co_await load_in_time(key, source);
-    // With SQL away, or silent, a key that was good a moment ago goes on being served.
-    co_return loaded ? loaded : known;
+    if (loaded) co_return loaded;
+    // With SQL away, or silent, a key that was good a moment ago goes on being served, unless it was taken back
+    // meanwhile.
+    co_return out_of_date_ || !entries_.contains(key) ? nullptr : known;
   }
   source = KeySource::kNone;
   co_return co_await load(key, source);
@@ -188,22 +191,25 @@ void IdentityCache::drop(std::string_view key) {
   if (auto found = entries_.find(key); found != entries_.end()) entries_.erase(found);
 }
 
-void IdentityCache::drop_token(core::TokenId token) {
+void IdentityCache::drop_token(core::TokenId token, core::SteadyTime read_before) {
   ++drops_;
   std::erase_if(entries_, [&](const auto& entry) {
-    return !entry.second.identity->found || entry.second.identity->token.id == token;
+    const auto& identity = *entry.second.identity;
+    return identity.loaded < read_before && (!identity.found || identity.token.id == token);
   });
 }
 
-void IdentityCache::doubt_all() {
+void IdentityCache::recheck_all() {
   ++drops_;
-  std::erase_if(entries_, [](const auto& entry) { return !entry.second.identity->found; });
-  for (auto& [key, entry] : entries_) entry.stale = true;
+  recheck_before_ = clock_.steady();
 }
 
-void IdentityCache::drop_user(core::UserId user) {
+void IdentityCache::drop_user(core::UserId user, core::SteadyTime read_before) {
   ++drops_;
-  std::erase_if(entries_, [&](const auto& entry) { return entry.second.identity->user == user; });
+  std::erase_if(entries_, [&](const auto& entry) {
+    const auto& identity = *entry.second.identity;
+    return identity.loaded < read_before && identity.user == user;
+  });
 }
 
 }  // namespace tollgate::relay

@@ -52,14 +52,18 @@ class IdentityCache {
 
   // nullptr when the key is not known here and SQL cannot be asked. An entry older than half its life is refreshed in
   // the background; for one past its life the request waits half a second at most, and goes on with what is known when
-  // SQL is away or silent. `source` is set to where it was found.
+  // SQL is away or silent, until set_out_of_date() says otherwise. `source` is set to where it was found.
   net::awaitable<std::shared_ptr<const Identity>> get(const std::string& key, KeySource& source);
   // From now on keys that are not known here are looked for there before SQL is asked, and what SQL says is kept there.
   void share_rows(model::RowCache& rows) { rows_ = &rows; }
   void drop(std::string_view key);
-  void drop_user(core::UserId user);
-  void drop_token(core::TokenId token);  // and keys that were not found: it may be one of them
-  void doubt_all();  // each is asked for anew before it is used, and stays for the case that SQL is away
+  // What was read before that time; a change that has just come means all there is.
+  void drop_user(core::UserId user, core::SteadyTime read_before = core::SteadyTime::max());
+  // And keys that were not found: it may be one of them.
+  void drop_token(core::TokenId token, core::SteadyTime read_before = core::SteadyTime::max());
+  void recheck_all();  // SQL is asked before any of them is used again, if it answers
+  // Nothing has been heard of changes for too long: what SQL does not confirm is not known.
+  void set_out_of_date(bool out_of_date) { out_of_date_ = out_of_date; }
   void set_life(std::chrono::milliseconds life) { life_ = life; }  // 5 s unless told
 
  private:
@@ -76,12 +80,13 @@ class IdentityCache {
   struct Entry {
     std::shared_ptr<const Identity> identity;
     bool refreshing = false;
-    bool stale = false;         // whatever its age
     bool overdue = false;       // the refresh takes too long to be waited for
     core::SteadyTime shared{};  // when its rows were last written for other nodes
   };
   NameMap<Entry> entries_;
   std::uint64_t drops_ = 0;
+  bool out_of_date_ = false;
+  core::SteadyTime recheck_before_{};  // those that were read earlier are as good as old
   std::chrono::milliseconds life_ = std::chrono::seconds(5);
 };
 

@@ -57,12 +57,35 @@ bool fits(std::string_view pattern, std::string_view path) {
   }
 }
 
-}  // namespace
+std::span<const KeyRoute> more_routes;
 
-const KeyRoute* find_key_route(std::string_view method, std::string_view path) {
-  for (const auto& route : kRoutes)
+const KeyRoute* find_in(std::span<const KeyRoute> table, std::string_view method, std::string_view path) {
+  for (const auto& route : table)
     if (route.method == method && fits(route.pattern, path)) return &route;
   return nullptr;
+}
+
+}  // namespace
+
+void add_key_routes(std::span<const KeyRoute> routes) { more_routes = routes; }
+
+const KeyRoute* find_key_route(std::string_view method, std::string_view path) {
+  const auto* route = find_in(kRoutes, method, path);
+  return route ? route : find_in(more_routes, method, path);
+}
+
+std::string_view path_part(std::string_view pattern, std::string_view path, std::size_t number) {
+  for (;; --number) {
+    auto mark = pattern.find('{');
+    if (mark == std::string_view::npos || mark >= path.size()) return {};
+    path.remove_prefix(mark);
+    pattern.remove_prefix(mark);
+    auto part = pattern.starts_with("{*}") ? path : path.substr(0, path.find('/'));
+    if (number == 0) return part;
+    if (pattern.starts_with("{*}")) return {};
+    path.remove_prefix(part.size());
+    pattern.remove_prefix(2);
+  }
 }
 
 }  // namespace tollgate::relay

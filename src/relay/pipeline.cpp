@@ -271,16 +271,23 @@ void Relay::drop_identity(std::string key) {
   for (auto* worker : workers_) worker->post([this, worker, key] { local(*worker).identities.drop(key); });
 }
 
-void Relay::drop_identities_of(core::UserId user) {
-  for (auto* worker : workers_) worker->post([this, worker, user] { local(*worker).identities.drop_user(user); });
+void Relay::drop_identities_of(core::UserId user, core::SteadyTime read_before) {
+  for (auto* worker : workers_)
+    worker->post([this, worker, user, read_before] { local(*worker).identities.drop_user(user, read_before); });
 }
 
-void Relay::drop_identities_of(core::TokenId token) {
-  for (auto* worker : workers_) worker->post([this, worker, token] { local(*worker).identities.drop_token(token); });
+void Relay::drop_identities_of(core::TokenId token, core::SteadyTime read_before) {
+  for (auto* worker : workers_)
+    worker->post([this, worker, token, read_before] { local(*worker).identities.drop_token(token, read_before); });
 }
 
-void Relay::doubt_identities() {
-  for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.doubt_all(); });
+void Relay::recheck_identities() {
+  for (auto* worker : workers_) worker->post([this, worker] { local(*worker).identities.recheck_all(); });
+}
+
+void Relay::set_out_of_date(bool out_of_date) {
+  for (auto* worker : workers_)
+    worker->post([this, worker, out_of_date] { local(*worker).identities.set_out_of_date(out_of_date); });
 }
 
 void Relay::set_identity_life(std::chrono::milliseconds life) {
@@ -316,6 +323,7 @@ net::awaitable<void> Relay::handle(net::Exchange& exchange) {
     if (auto refused = check_realtime(request)) co_return co_await answer_error(request, std::move(*refused));
   if (!key_route || key_route->checks_load)
     if (auto what = find_overload(request)) co_return co_await answer_overload(request, *what);
+  if (key_route && key_route->open) co_return co_await key_route->answer(request);
   if (key_route) {
     auto refused = co_await pass_gate(request);
     mine.metrics->authenticated(request.key_source, !refused);

@@ -83,9 +83,12 @@ class Relay {
 
   // From any thread: takes effect on every worker at once.
   void drop_identity(std::string key);
-  void drop_identities_of(core::UserId user);
-  void drop_identities_of(core::TokenId token);
-  void doubt_identities();  // of all keys: they are asked for anew before they are used
+  // What was read before that time.
+  void drop_identities_of(core::UserId user, core::SteadyTime read_before = core::SteadyTime::max());
+  void drop_identities_of(core::TokenId token, core::SteadyTime read_before = core::SteadyTime::max());
+  void recheck_identities();  // of all keys: they are asked for anew before they are used
+  // Keys that SQL does not confirm are refused from now on, or served again.
+  void set_out_of_date(bool out_of_date);
   void set_identity_life(std::chrono::milliseconds life);
 
   // Rows that nodes share; set before the first request.

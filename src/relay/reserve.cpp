@@ -15,17 +15,6 @@ namespace {
 using dialect::gateway_error;
 using dialect::RelayError;
 
-// An amount as refusals write it, by the display type of the options.
-std::string amount_text(const Snapshot& snapshot, core::Quota quota) {
-  const auto& options = snapshot.relay;
-  auto dollars = static_cast<double>(quota.units) / snapshot.prices->quota_per_unit();
-  if (options.quota_display == "TOKENS") return std::to_string(quota.units);
-  if (options.quota_display == "CNY") return fmt::format("¥{:.6f}", dollars * options.usd_exchange_rate);
-  if (options.quota_display == "CUSTOM")
-    return fmt::format("{}{:.6f}", options.currency_symbol, dollars * options.currency_rate);
-  return fmt::format("＄{:.6f}", dollars);
-}
-
 RelayError refused_for_money(const Request& request, const billing::AcquireResult& result, core::Quota needed) {
   const auto& snapshot = *request.snapshot;
   RelayError error;
@@ -102,6 +91,16 @@ net::awaitable<std::optional<RelayError>> take(Request& request, Amounts more, c
 }
 
 }  // namespace
+
+std::string amount_text(const Snapshot& snapshot, core::Quota quota) {
+  const auto& options = snapshot.relay;
+  auto dollars = static_cast<double>(quota.units) / snapshot.prices->quota_per_unit();
+  if (options.quota_display == "TOKENS") return std::to_string(quota.units);
+  if (options.quota_display == "CNY") return fmt::format("¥{:.6f}", dollars * options.usd_exchange_rate);
+  if (options.quota_display == "CUSTOM")
+    return fmt::format("{}{:.6f}", options.currency_symbol, dollars * options.currency_rate);
+  return fmt::format("＄{:.6f}", dollars);
+}
 
 net::awaitable<std::optional<RelayError>> reserve(Request& request) {
   if (request.price.free) {

@@ -14,6 +14,9 @@ inline std::int64_t output_limit(const dialect::OpenAiRequest& request) {
   return request.max_output_tokens * request.choices;
 }
 
+// An amount as people read it, by the display type of the options.
+std::string amount_text(const Snapshot& snapshot, core::Quota quota);
+
 // Sets aside what the request may cost, or says what lacks. While the slice has room the bound by size is enough and
 // nothing is counted.
 net::awaitable<std::optional<dialect::RelayError>> reserve(Request& request);

@@ -109,6 +109,7 @@ Meter::Kind Meter::kind_of(std::string_view statement) {
 
 // What says nothing about the server leaves its state as it was.
 void Meter::note(std::optional<ErrorClass> error) {
+  if (!error) last_answer_.store(steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   if (!error)
     state_.store(State::kOk, std::memory_order_relaxed);
   else if (*error == ErrorClass::kConnection)
@@ -123,7 +124,7 @@ void Meter::ran(Kind kind, std::optional<ErrorClass> error, steady_clock::durati
   times_[at].observe_shared(micros(took));
   // A server that takes no writes still answers reads.
   if (!error && state() == State::kReadOnly && (kind == Kind::kSelect || kind == Kind::kBegin || kind == Kind::kOther))
-    return;
+    return last_answer_.store(steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   note(error);
 }
 

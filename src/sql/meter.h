@@ -31,6 +31,11 @@ class Meter {
   void waited(std::chrono::steady_clock::duration took, std::optional<ErrorClass> error);
   void lent(int change) { lent_.fetch_add(change, std::memory_order_relaxed); }
   State state() const { return state_.load(std::memory_order_relaxed); }
+  // When a statement last went well; the epoch when none has.
+  std::chrono::steady_clock::time_point last_answer() const {
+    return std::chrono::steady_clock::time_point(
+        std::chrono::steady_clock::duration(last_answer_.load(std::memory_order_relaxed)));
+  }
 
   struct Named {
     std::string_view db;  // main, log
@@ -49,6 +54,7 @@ class Meter {
   core::Histogram waits_{core::kShortTimes};
   std::atomic<int> lent_{0};
   std::atomic<State> state_{State::kOk};
+  std::atomic<std::chrono::steady_clock::rep> last_answer_{0};
 };
 
 // `meter` outlives the pool.

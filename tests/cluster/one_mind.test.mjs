@@ -138,6 +138,64 @@ describe("three nodes, one mind", { timeout: 300_000 }, () => {
     }
   });
 
+  it("C2 of two administrators who change the same field on two nodes the second is told by whom", async () => {
+    await admin.channel({ name: "contested", base_url: cluster.mock.url, models: "contested-model" });
+    const { items } = await admin.call("GET", "/api/channel/?p=1&page_size=100");
+    const { id } = items.find(({ name }) => name === "contested");
+    const [here, there] = [cluster.master, cluster.slaves[0]];
+    const seen = async (node) => (await call(admin, node.url, "GET", `/api/channel/${id}`)).headers.get("x-tollgate-row-version");
+    const save = async (node, version, body) => {
+      const response = await fetch(`${node.url}/api/channel/`, {
+        method: "PUT",
+        headers: {
+          "Content-Type": "application/json",
+          Cookie: admin.cookie,
+          "New-Api-User": String(admin.id),
+          ...(version && { "X-Tollgate-If-Version": version }),
+        },
+        body: JSON.stringify({ id, ...body }),
+      });
+      return { status: response.status, ...(await response.json()) };
+    };
+    const version = await seen(here);
+    assert.equal(await seen(there), version, "all nodes give the same version");
+    // At once: one of the two is told, whichever comes second.
+    const both = await Promise.all([save(here, version, { priority: 5 }), save(there, version, { priority: 6 })]);
+    assert.deepEqual(both.map(({ status }) => status).sort(), [200, 409]);
+    const { priority } = await admin.call("GET", `/api/channel/${id}`);
+    assert.equal(priority, both[0].status === 200 ? 5 : 6);
+    const told = both.find(({ status }) => status === 409);
+    assert.equal(told.success, false);
+    assert.deepEqual(told.data.conflicts.map(({ field, by }) => [field, by]), [["priority", rootName]]);
+    assert.equal(told.data.current.priority, priority);
+    // Another field of the same old form goes through, and a form without a version as it always did.
+    assert.equal((await save(there, version, { weight: 3 })).status, 200);
+    assert.equal((await save(there, undefined, { priority: 9 })).status, 200);
+  });
+
+  it("C2 several options are saved together or not at all, above the version they were read with", async () => {
+    const [here, there] = [cluster.master, cluster.slaves[0]];
+    const { data } = await call(admin, there.url, "GET", "/api/tollgate/options");
+    await call(admin, here.url, "PUT", "/api/option/", { key: "Notice", value: "from the other node" });
+    const put = async (body) => {
+      const response = await fetch(`${there.url}/api/tollgate/options`, {
+        method: "PUT",
+        headers: { "Content-Type": "application/json", Cookie: admin.cookie, "New-Api-User": String(admin.id) },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, ...(await response.json()) };
+    };
+    const told = await put({ base_epoch: data.epoch, values: { Notice: "mine", About: "mine" } });
+    assert.equal(told.status, 409, JSON.stringify(told));
+    assert.deepEqual(told.data.current, { Notice: "from the other node" });
+    assert.notEqual(await option(admin, here.url, "About"), "mine");
+    const done = await put({ base_epoch: told.data.epoch, values: { Notice: "mine", About: "mine" } });
+    assert.equal(done.status, 200, JSON.stringify(done));
+    for (const node of cluster.nodes)
+      await eventually(async () => (await option(admin, node.url, "About")) === "mine", node.name, 10_000);
+    assert.equal(await option(admin, here.url, "Notice"), "mine");
+  });
+
   it("a node is drained and resumed by request on another node, and by command", async () => {
     const [, node2] = cluster.nodes;
     const ready = () => fetch(`${node2.url}/readyz`).then(({ status }) => status, () => "refused");

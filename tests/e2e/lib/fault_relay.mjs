@@ -6,7 +6,7 @@ const remembered = 4096; // bytes of what a client said first
 
 /** `port`: 0 for a free one. */
 export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wanted = 0, target = host } = {}) {
-  const state = { delay: 0, held: false, swallow: { up: false, down: false }, rule: undefined };
+  const state = { delay: 0, held: false, swallow: { up: false, down: false }, rule: undefined, refuse: false };
   const connections = new Set();
 
   class Connection {
@@ -54,7 +54,7 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
     }
   }
 
-  const server = net.createServer((client) => new Connection(client));
+  const server = net.createServer((client) => (state.refuse ? client.destroy() : new Connection(client)));
   await new Promise((done, fail) => server.once("error", fail).listen(wanted, host, done));
   const { port } = server.address();
   return {
@@ -70,6 +70,11 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
     },
     /** "up" towards the server, "down" towards the client; the connections stay. */
     swallow: (direction, on = true) => (state.swallow[direction] = on),
+    /** Nothing passes any more, at once; with false it does again. */
+    refuse(on = true) {
+      state.refuse = on;
+      if (on) this.cut();
+    },
     /** `rule(bytes, direction, connection)` is asked about all that comes and says whether it is swallowed. */
     rule: (rule) => (state.rule = rule),
     cut() {

@@ -26,14 +26,21 @@ class ChangeFeedTest : public SharedDatabase {
                   value = test.text("SELECT value FROM options WHERE " + test.key() + " = 'Notice'");
                   return std::hash<std::string>{}(value);
                 },
-                .user = [this](core::UserId id) { users.push_back(id.value); },
-                .token = [this](core::TokenId id) { tokens.push_back(id.value); },
+                .user =
+                    [this](core::UserId id, core::SteadyTime read_before) {
+                      if (read < read_before) users.push_back(id.value);
+                    },
+                .token =
+                    [this](core::TokenId id, core::SteadyTime read_before) {
+                      if (read < read_before) tokens.push_back(id.value);
+                    },
                 .everyone = [this] { ++everyone; }}) {
       EXPECT_TRUE(feed.load());
     }
     LocalSignals signals;
     std::atomic<int> reloads{0}, everyone{0};
     std::string value;
+    core::SteadyTime read{};  // when it read the users and keys that it holds
     std::vector<std::int64_t> users, tokens;
     ChangeFeed feed;
   };
@@ -180,6 +187,48 @@ TEST_P(ChangeFeedTest, ARevocationThatCouldNotBeToldIsFoundWhenSignalsComeBack) 
   there.feed.stop();
   EXPECT_EQ(there.tokens, std::vector<std::int64_t>{9});
   EXPECT_EQ(there.users, std::vector<std::int64_t>{4});
+}
+
+// What it holds is older than the change, or younger.
+TEST_P(ChangeFeedTest, C1_WhatWasTakenBackWhileANodeHeardNothingIsForgottenByItWithoutTheDatabase) {
+  hub_.now = [this] { return clock_.steady(); };
+  Node here(*this, "a"), there(*this, "b");
+  here.feed.start();
+  there.feed.start();
+  there.read = clock_.steady();
+  there.signals.set_healthy(false);
+  clock_.advance(seconds(60));
+  here.feed.token_changed(core::TokenId{9});
+  here.feed.user_changed(core::UserId{4});
+  EXPECT_TRUE(there.tokens.empty());
+  run("DELETE FROM tg_revocations");  // nothing that it could read in the database
+  clock_.advance(seconds(60));
+  there.signals.set_healthy(true);
+  EXPECT_TRUE(soon([&] { return there.everyone == 1; }));
+  there.feed.stop();
+  EXPECT_EQ(there.tokens, std::vector<std::int64_t>{9});
+  EXPECT_EQ(there.users, std::vector<std::int64_t>{4});
+
+  Node fresh(*this, "c");
+  fresh.read = clock_.steady();  // a minute after the change: it has seen it
+  fresh.feed.start();
+  fresh.signals.set_healthy(true);
+  EXPECT_TRUE(soon([&] { return fresh.everyone == 1; }));
+  fresh.feed.stop();
+  here.feed.stop();
+  EXPECT_TRUE(fresh.tokens.empty());
+}
+
+TEST_P(ChangeFeedTest, WhatWasNotedInTheDatabaseIsToldToNodesThatCannotReadIt) {
+  Node here(*this, "a"), there(*this, "b"), third(*this, "c");
+  for (auto* node : {&here, &there, &third}) node->feed.start();
+  here.signals.set_healthy(false);
+  here.feed.token_changed(core::TokenId{9});
+  EXPECT_TRUE(third.tokens.empty());
+  there.signals.set_healthy(true);  // it reads what was noted, and tells it
+  EXPECT_TRUE(soon([&] { return there.everyone == 1; }));
+  for (auto* node : {&here, &there, &third}) node->feed.stop();
+  EXPECT_EQ(third.tokens, std::vector<std::int64_t>{9});
 }
 
 TEST_P(ChangeFeedTest, ANodeThatIsBehindLoadsBeforeItAnswersWhoeverSawMore) {

@@ -2,6 +2,9 @@
 
 #include <random>
 
+#include "model/channel.h"
+#include "model/channel_status.h"
+#include "sql/fence.h"
 #include "unit/cluster/shared_database.h"
 #include "unit/set_clock.h"
 
@@ -65,6 +68,46 @@ TEST_P(LeasesTest, AFrozenHolderWakesUpWithoutItsLeaseAndItsTransactionsAreRefus
   db->rollback();
   frozen.step();
   EXPECT_FALSE(frozen.holds("j"));
+}
+
+TEST_P(LeasesTest, EachWriteOfAJobFailsOnceItsLeaseIsAnothers) {
+  model::Channel channel;
+  channel.key = "k";
+  channel.models = "m";
+  const auto id = *model::create_channel(*connect(), channel);
+  auto frozen = holder("a", clock_), other = holder("b", clock_);
+  frozen.want("j");
+  other.want("j");
+  frozen.step();
+  const auto began = *frozen.held("j");
+  const sql::Fence mine = [&](sql::Connection& db) { return fence(db, {"a", 1}, began); };
+  auto db = connect();
+  const auto balance = [&](double dollars) {
+    return sql::with_fence(*db, mine,
+                           [&](sql::Connection& tx) { return model::set_channel_balance(tx, id, dollars, 7); });
+  };
+  ASSERT_TRUE(balance(1));
+
+  end_lease("j");
+  other.step();
+  const auto version = number("SELECT version FROM tg_versions WHERE topic = 'channels'");
+  auto refused = balance(2);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(sql::fenced_off(refused.error()));
+  auto disabled = sql::with_fence(
+      *db, mine, [&](sql::Connection& tx) { return model::disable_failing(tx, id, "k", "too late", 7); });
+  ASSERT_FALSE(disabled);
+  EXPECT_TRUE(sql::fenced_off(disabled.error()));
+  // Also when it has come back since: that is another run.
+  end_lease("j");
+  clock_.advance(seconds(12));
+  frozen.step();
+  ASSERT_TRUE(frozen.holds("j"));
+  EXPECT_FALSE(balance(3));
+  EXPECT_FALSE(db->in_transaction());
+  EXPECT_EQ(number("SELECT status FROM channels"), 1);
+  EXPECT_EQ(number("SELECT balance FROM channels"), 1);
+  EXPECT_EQ(number("SELECT version FROM tg_versions WHERE topic = 'channels'"), version);
 }
 
 TEST_P(LeasesTest, AnEarlierLifeOfTheSameNodeIsAnotherHolder) {

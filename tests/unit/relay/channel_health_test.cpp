@@ -225,6 +225,19 @@ TEST_F(Health, AChannelThatWasSwitchedOffByHandStaysThatWay) {
   EXPECT_EQ(stored(id).status, 2);
 }
 
+TEST_F(Health, WhatAJobFoundIsNotWrittenOnceAnotherNodeDoesTheJob) {
+  auto id = make("k1");
+  bool held = false;
+  health_->report({id, "made", "k1", "found by a run", [&](sql::Connection&) -> sql::Result<bool> { return held; }});
+  ASSERT_TRUE(health_->write_waiting());
+  EXPECT_EQ(stored(id).status, 1);
+  EXPECT_EQ(health_->waiting(), 0U);
+  held = true;
+  health_->report({id, "made", "k1", "found by a run", [&](sql::Connection&) -> sql::Result<bool> { return held; }});
+  ASSERT_TRUE(health_->write_waiting());
+  EXPECT_EQ(stored(id).status, 3);
+}
+
 TEST_F(Health, AKeyThatWasReplacedMeanwhileIsNoReason) {
   auto id = make("new");
   report(id, "old");

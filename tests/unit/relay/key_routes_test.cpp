@@ -97,4 +97,12 @@ TEST(ModelLimits, AreOffByDefaultAndWithABrokenTableGeneral) {
   EXPECT_TRUE(ModelLimits::of(options({{"ModelRequestRateLimitGroup", "{"}})).groups.empty());
 }
 
+TEST(KeyRoutes, APartOfThePathIsNamedByThePattern) {
+  EXPECT_EQ(path_part("/v1/files/{}/content", "/v1/files/abc/content", 0), "abc");
+  EXPECT_EQ(path_part("/{}/mj/task/{}/fetch", "/fast/mj/task/12/fetch", 1), "12");
+  EXPECT_EQ(path_part("/v1/models/{*}", "/v1/models/org/model", 0), "org/model");
+  EXPECT_EQ(path_part("/v1/models", "/v1/models", 0), "");
+  EXPECT_EQ(path_part("/v1/files/{}", "/v1/files/abc", 1), "");
+}
+
 }  // namespace tollgate::relay

@@ -1,0 +1,45 @@
+#include "app/task_poll.h"
+
+#include "tasks/routes.h"
+#include "tasks/settings.h"
+
+namespace tollgate::app {
+namespace {
+
+tasks::PollSettings poll_settings(const core::Config& config) {
+  tasks::PollSettings settings;
+  settings.enabled = config.boolean("UPDATE_TASK");
+  settings.most = config.integer("TASK_QUERY_LIMIT");
+  settings.time_limit = std::chrono::minutes(config.integer("TASK_TIMEOUT_MINUTES"));
+  settings.period = config.duration("TOLLGATE_TASK_POLL");
+  settings.verify_tls = !config.boolean("TLS_INSECURE_SKIP_VERIFY");
+  return settings;
+}
+
+}  // namespace
+
+TaskPoll::TaskPoll(const core::Config& config, std::vector<net::Worker*> workers, relay::SnapshotHolder& snapshots,
+                   billing::Billing& billing, sql::Pool& pool, bool logs_apart, const core::Clock& clock,
+                   ClusterNode& cluster)
+    : on_worker_(std::move(workers)),
+      finisher_(pool, billing, snapshots, clock, logs_apart),
+      poller_(poll_settings(config), on_worker_, finisher_,
+              [&cluster](std::string_view job) -> std::optional<billing::Fence> {
+                auto held = cluster.leases().held(job);
+                if (!held) return std::nullopt;
+                return [me = cluster.registry().settings().me, lease = *held](sql::Connection& db) {
+                  return cluster::fence(db, me, lease);
+                };
+              }) {
+  tasks::Settings settings;
+  for (auto& model : config.list("TASK_PRICE_PATCH")) settings.per_call.insert(model);
+  tasks::set_settings(std::move(settings));
+  relay::add_key_routes(tasks::routes());
+}
+
+void TaskPoll::stop() {
+  on_worker_.stop();
+  poller_.stop();
+}
+
+}  // namespace tollgate::app
