@@ -5,6 +5,7 @@ import { execFile } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { startServer } from "../e2e/lib/databases.mjs";
 import { eventually } from "../e2e/lib/gateway.mjs";
 import { tollgateProgram } from "../e2e/lib/process.mjs";
 import { quota, ratios } from "../e2e/lib/price.mjs";
@@ -44,6 +45,30 @@ const ask = async (url, key, { prompt, completion, maxTokens }) => {
   return response.status;
 };
 
+/** Kills random nodes under load, `harm()` going on beside it; what the load saw and the books agree. */
+async function killed(books, harm = async () => {}) {
+  const chance = random(seed);
+  const load = books.load({ chance, cuts: 0.1 });
+  const { nodes } = books.cluster;
+  const before = new Set((await books.check()).map((row) => row.request_id));
+  load.begin(24);
+  let over = false;
+  const harmed = harm().finally(() => (over = true));
+  let round = 0;
+  for (; round < kills || !over; ++round) {
+    await sleep(150 + chance() * 2000);
+    const node = nodes[Math.floor(chance() * nodes.length)];
+    await books.kill(node);
+    await sleep(chance() * 500);
+    await books.restart(node);
+  }
+  await harmed;
+  await sleep(1000);
+  await load.stop();
+  const rows = (await books.check()).filter((row) => !before.has(row.request_id));
+  return `${round} kills, ${load.asked.length} requests: ${JSON.stringify(load.verify(rows))}`;
+}
+
 describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, () => {
   let books;
   before(async () => {
@@ -81,22 +106,7 @@ describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, 
   });
 
   it(`B1 B9 REQ-CL-29 ${kills} kills of random nodes under load: each answer is charged once, the books agree (seed ${seed})`, async (t) => {
-    const chance = random(seed);
-    const load = books.load({ chance, cuts: 0.1 });
-    const { nodes } = books.cluster;
-    const before = new Set((await books.check()).map((row) => row.request_id));
-    load.begin(24);
-    for (let round = 0; round < kills; ++round) {
-      await sleep(150 + chance() * 2000);
-      const node = nodes[Math.floor(chance() * nodes.length)];
-      await books.kill(node);
-      await sleep(chance() * 500);
-      await books.restart(node);
-    }
-    await sleep(1000);
-    await load.stop();
-    const rows = (await books.check()).filter((row) => !before.has(row.request_id));
-    t.diagnostic(`${load.asked.length} requests: ${JSON.stringify(load.verify(rows))}`);
+    t.diagnostic(await killed(books));
   });
 
   it("REQ-CL-38 the journal of a killed node is replayed from elsewhere, once, and its slices go back", async () => {
@@ -162,5 +172,28 @@ describe(`money on three nodes, ${sql}`, { timeout: 900_000 + kills * 60_000 }, 
     for (const node of cluster.nodes) assert.equal(await ask(node.url, cluster.key, { prompt: 5, completion: 5, maxTokens: 10 }), 200);
     const rows = (await books.check()).filter((row) => !before.has(row.request_id));
     load.verify(rows.filter((row) => load.asked.some((one) => one.id === row.request_id)));
+  });
+});
+
+describe(`kills on three nodes with a log database of its own, ${sql}`, { timeout: 300_000 + kills * 60_000 }, () => {
+  let books, logs;
+  before(async () => {
+    logs = await startServer(sql);
+    const { dsn } = await logs.database("logs");
+    books = await Books.open({ sql, env: { BATCH_UPDATE_ENABLED: "true", BATCH_UPDATE_INTERVAL: "1", LOG_SQL_DSN: dsn } });
+  });
+  after(async () => {
+    await books?.close();
+    await logs?.stop();
+  });
+
+  it(`B9 REQ-CL-36 chaos 28 ${kills} kills, the log database away for a minute meanwhile: the books agree (seed ${seed})`, async (t) => {
+    const away = async () => {
+      await sleep(3000);
+      await logs.kill();
+      await sleep(60_000);
+      await logs.restart();
+    };
+    t.diagnostic(await killed(books, away));
   });
 });
