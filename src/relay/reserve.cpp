@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -49,7 +48,7 @@ net::awaitable<Acquired> acquire(Request& request, core::Quota amount) {
   });
 }
 
-// What a request sets aside: `whole` where there is as much, else all there is, down to `least`, which decides.
+// What a request sets aside: `whole` where there is as much, else all there is, if that is `least` or more.
 struct Amounts {
   core::Quota whole, least;
   Amounts operator-(core::Quota held) const { return {whole - held, least - held}; }
@@ -72,22 +71,21 @@ bool take_at_once(Request& request, core::Quota amount) {
 }
 
 // Takes `more` besides what is held; `needed` is what the request needs in all.
-net::awaitable<std::optional<RelayError>> take(Request& request, Amounts more, core::Quota needed) {
-  auto amount = more.whole;
-  if (take_at_once(request, amount)) co_return std::nullopt;
+net::awaitable<std::optional<RelayError>> take(Request& request, Amounts more, Amounts needed) {
+  if (take_at_once(request, more.whole)) co_return std::nullopt;
   request.waited = true;
-  for (int round = 0;; ++round) {
-    auto acquired = co_await acquire(request, amount);
-    if (acquired->outcome == billing::AcquireOutcome::kReserved) {
-      keep(request, std::move(acquired->reservation));
-      co_return std::nullopt;
-    }
-    const bool refused = acquired->outcome == billing::AcquireOutcome::kRefused;
-    if (amount <= more.least || (refused && acquired->balance < more.least))
-      co_return refused_for_money(request, *acquired, needed);
-    // Once all that was seen; if that has gone to others meanwhile, what has to be there.
-    amount = refused && round == 0 ? std::min(acquired->balance, amount) : more.least;
+  auto acquired = co_await acquire(request, more.whole);
+  const auto outcome = acquired->outcome;
+  const auto seen = acquired->balance;
+  if (outcome == billing::AcquireOutcome::kUnavailable)
+    acquired = co_await acquire(request, more.least);  // beyond the database's word: no more of that than has to be
+  else if (outcome == billing::AcquireOutcome::kRefused && seen >= more.least && seen < more.whole)
+    acquired = co_await acquire(request, seen);  // all there is, on whichever node: it serves one request
+  if (acquired->outcome == billing::AcquireOutcome::kReserved) {
+    keep(request, std::move(acquired->reservation));
+    co_return std::nullopt;
   }
+  co_return refused_for_money(request, *acquired, seen < more.least ? needed.least : needed.whole);
 }
 
 }  // namespace
@@ -117,7 +115,7 @@ net::awaitable<std::optional<RelayError>> reserve(Request& request) {
   // While there is room the bound by size is enough, and nothing is counted.
   if (take_at_once(request, billing::worst_case(request.price, prompt_bound(request), output))) co_return std::nullopt;
   const auto needed = amounts(request, co_await estimate_prompt(request), output);
-  auto refused = co_await take(request, needed, needed.least);
+  auto refused = co_await take(request, needed, needed);
   co_return refused;
 }
 
@@ -136,7 +134,7 @@ net::awaitable<std::optional<RelayError>> reserve_more(Request& request, std::in
     if (more.whole.units > 0) take_at_once(request, more.whole);
     co_return std::nullopt;
   }
-  auto refused = co_await take(request, more, needed.least);
+  auto refused = co_await take(request, more, needed);
   co_return refused;
 }
 
