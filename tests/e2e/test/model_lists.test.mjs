@@ -229,7 +229,7 @@ describe("paths and pages", { timeout: 60_000 }, () => {
 
   it("what is not there is a 404 with method and path, also a wrong method, or the page", async () => {
     for (const [method, path] of [["GET", "/v1/nothing"], ["POST", "/v1/nothing"], ["GET", "/v1/chat/completions"],
-      ["PUT", "/v1/models"], ["GET", "/api/nothing"], ["PATCH", "/api/status"], ["GET", "/assets/x.js"]]) {
+      ["POST", "/kling/v1/videos/text2video"], ["POST", "/jimeng/"], ["PUT", "/v1/models"], ["GET", "/api/nothing"], ["PATCH", "/api/status"], ["GET", "/assets/x.js"]]) {
       const answer = await ask(method, path);
       assert.equal(answer.status, 404, path);
       assert.deepEqual(await answer.json(), {
