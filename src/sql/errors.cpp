@@ -71,7 +71,7 @@ ErrorClass classify_mysql(int code) {
 
 ErrorClass classify_postgres(std::string_view state) {
   if (state.empty() || state.starts_with("08") || state == "57P01" || state == "57P02" || state == "57P03" ||
-      state == "53300")
+      state == "25P03" || state == "53300")
     return ErrorClass::kConnection;
   if (state == "40001" || state == "40P01" || state == "55P03") return ErrorClass::kConflict;
   if (state == "23505") return ErrorClass::kDuplicate;

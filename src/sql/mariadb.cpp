@@ -203,9 +203,11 @@ class MysqlConnection final : public ServerConnection {
         return done.error();
     const bool mariadb = std::string_view(mysql_get_server_info(handle_)).find("MariaDB") != std::string_view::npos;
     const std::string zone = "time_zone = '+00:00'";
-    const std::string limit = mariadb
-                                  ? "max_statement_time = " + number_text(static_cast<double>(limit_.count()) / 1000)
-                                  : "max_execution_time = " + std::to_string(limit_.count());
+    // MySQL has no limit of idle transactions.
+    const std::string limit =
+        mariadb ? "max_statement_time = " + number_text(static_cast<double>(limit_.count()) / 1000) +
+                      ", SESSION idle_transaction_timeout = " + std::to_string(kIdleTransaction.count())
+                : "max_execution_time = " + std::to_string(limit_.count());
     // All at once, where the server knows these names; else one by one. Poolers may forbid them; the program is right
     // without them.
     const char* isolation = mariadb ? "tx_isolation" : "transaction_isolation";

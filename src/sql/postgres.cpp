@@ -192,8 +192,11 @@ class PostgresConnection final : public ServerConnection {
       zone = zone || name == "TimeZone" || name == "timezone";
     }
     // Poolers may forbid these; the program is right without them.
-    std::string limit = "SET statement_timeout = " + std::to_string(limit_.count());
-    for (std::string_view statement : {std::string_view(limit), std::string_view("SET TimeZone = 'UTC'")}) {
+    const std::string limit = "SET statement_timeout = " + std::to_string(limit_.count());
+    const std::string idle =
+        "SET idle_in_transaction_session_timeout = '" + std::to_string(kIdleTransaction.count()) + "s'";
+    for (std::string_view statement :
+         {std::string_view(limit), std::string_view(idle), std::string_view("SET TimeZone = 'UTC'")}) {
       if (statement.starts_with("SET TimeZone") && zone) continue;
       auto done = run(statement, {}, false);
       if (done) continue;

@@ -20,6 +20,10 @@ struct ServerSettings {
   std::string ca_file, certificate_file, key_file;  // TOLLGATE_SQL_CA, _CERT, _KEY
 };
 
+// A server ends a connection that begins a transaction and then says nothing for so long: a node that was frozen or cut
+// off keeps no account locked for the others. Nothing here pauses inside of a transaction.
+constexpr std::chrono::seconds kIdleTransaction{5};
+
 // Error classes by the servers' own numbers, never by their texts.
 ErrorClass classify_mysql(int code);
 ErrorClass classify_postgres(std::string_view state);

@@ -242,6 +242,23 @@ TEST_P(AnyServer, ADeadlockIsAConflictAndIsRepeated) {
   EXPECT_EQ((*db->query("SELECT SUM(n) FROM d", {})).front().integer(0), 40);
 }
 
+// As a node that is frozen, or cut off, in the middle of a transaction.
+TEST_P(AnyServer, ATransactionThatStopsFreesItsLocks) {
+  auto pool = this->pool([](ServerSettings& s) { s.statement = milliseconds(9000); });
+  auto stopped = *pool->lease();
+  ASSERT_TRUE(stopped->execute("CREATE TABLE stopped (id bigint PRIMARY KEY, n bigint)", {}));
+  ASSERT_TRUE(stopped->execute("INSERT INTO stopped (id, n) VALUES (1, 0)", {}));
+  ASSERT_TRUE(stopped->begin());
+  ASSERT_TRUE(stopped->execute("UPDATE stopped SET n = 1 WHERE id = 1", {}));
+  auto other = *pool->lease();
+  auto done = other->execute("UPDATE stopped SET n = 2 WHERE id = 1 AND n = 0", {});
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->affected, 1);
+  auto late = stopped->execute("UPDATE stopped SET n = 3 WHERE id = 1", {});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().cls, ErrorClass::kConnection) << late.error().message;
+}
+
 TEST_P(AnyServer, REQ_CL_12_AKilledServerIsAStateAndItsReturnIsFound) {
   auto pool = this->pool();
   {
