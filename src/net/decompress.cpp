@@ -6,6 +6,7 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 
 namespace tollgate::net {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t kFreeOutput = 1024 * 1024;  // not looked at by the ratio
 constexpr std::size_t kMostRatio = 100;
 constexpr int kZstdWindowLog = 23;  // 8 MiB
+constexpr std::string_view kZstdMagic("\x28\xb5\x2f\xfd");
 
 constexpr const char* kCorrupt = "the packed body is corrupt";
 constexpr const char* kWindow = "the window of the packed body is too large";
@@ -75,22 +77,53 @@ struct Decompressor::Zstd final : Codec {
   }
   ~Zstd() override { ZSTD_freeDCtx(context); }
   Step decode(std::string_view packed, char* out, std::size_t room, bool& done) override {
+    if (begun) return decode_more(packed, out, room, done);
+    std::size_t taken = 0;
+    while (taken < packed.size() && have < header_size()) header[have++] = packed[taken++];
+    if (!kZstdMagic.starts_with(std::string_view(header.data(), std::min(have, kZstdMagic.size()))))
+      return {taken, 0, kCorrupt};
+    if (have < header_size()) return {taken, 0, nullptr};
+    begun = true;
     // The first byte by itself: a frame that is there whole would be decoded in one pass, by other rules than one that
     // comes in pieces, and without a look at its window.
-    ZSTD_inBuffer input{packed.data(), begun ? packed.size() : std::min<std::size_t>(packed.size(), 1), 0};
-    ZSTD_outBuffer output{out, room, 0};
-    auto left = ZSTD_decompressStream(context, &output, &input);
-    if (!begun && !packed.empty() && !ZSTD_isError(left)) {
-      begun = true;
-      input.size = packed.size();
-      left = ZSTD_decompressStream(context, &output, &input);
+    std::string_view rest(header.data(), have);
+    for (std::size_t size = 1; !rest.empty(); size = rest.size()) {
+      auto step = decode_more(rest.substr(0, size), nullptr, 0, done);
+      if (step.error) return {taken, 0, step.error};
+      rest.remove_prefix(step.consumed);
+      if (step.consumed < size) return {taken, 0, kCorrupt};
     }
+    if (taken == packed.size()) return {taken, 0, nullptr};
+    auto step = decode_more(packed.substr(taken), out, room, done);
+    step.consumed += taken;
+    return step;
+  }
+
+  // Of the frame's header (RFC 8878 §3.1.1.1), as far as it is known. It is held until it is whole, because the library
+  // looks for frames of older formats wherever a piece of it begins.
+  std::size_t header_size() const {
+    constexpr std::size_t kBeforeFields = 5;
+    if (have < kBeforeFields) return kBeforeFields;
+    const auto descriptor = static_cast<unsigned char>(header[kBeforeFields - 1]);
+    const bool single = (descriptor & 0x20U) != 0;
+    constexpr std::size_t kDictionary[] = {0, 1, 2, 4}, kContent[] = {0, 2, 4, 8};
+    const auto content = kContent[descriptor >> 6U];
+    return kBeforeFields + (single ? 0 : 1) + kDictionary[descriptor & 3U] + (single && content == 0 ? 1 : content);
+  }
+
+  Step decode_more(std::string_view packed, char* out, std::size_t room, bool& done) {
+    ZSTD_inBuffer input{packed.data(), packed.size(), 0};
+    ZSTD_outBuffer output{out, room, 0};
+    const auto left = ZSTD_decompressStream(context, &output, &input);
     done = left == 0;
     if (!ZSTD_isError(left)) return {input.pos, output.pos, nullptr};
     const bool window = ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge;
     return {input.pos, output.pos, window ? kWindow : kCorrupt};
   }
+
   ZSTD_DCtx* context;
+  std::array<char, 18> header{};
+  std::size_t have = 0;
   bool begun = false;
 };
 
