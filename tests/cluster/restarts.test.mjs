@@ -1,14 +1,12 @@
 // Nodes, the database and Redis come and go under load; clients that came through the balancer notice nothing.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startMariadb } from "../e2e/lib/databases.mjs";
 import { eventually } from "../e2e/lib/gateway.mjs";
-import { Program, freePort, removeDir, tempDir } from "../e2e/lib/process.mjs";
 import { stopLoads } from "../chaos/load.mjs";
 import { Cluster } from "./lib/cluster.mjs";
+import { startMovingEntry } from "./lib/moving_entry.mjs";
 import { before, begin, wholeAndExact } from "./lib/under_load.mjs";
 
 // What docs/guarantees.md states for R1: how much longer the head of an answer may take in the worst hundredth.
@@ -19,34 +17,6 @@ function p99(load, from, until) {
   const waits = load.asked.filter(({ began }) => began >= from && began < until).map(({ headAfter }) => headAfter ?? Infinity);
   assert.ok(waits.length > 200, `${waits.length} requests are too few`);
   return waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.99)];
-}
-
-/** An address of the database that leads to one server or another: HAProxy in TCP mode. */
-async function movingEntry(parts) {
-  const dir = tempDir("entry");
-  const port = await freePort();
-  let haproxy;
-  parts.push(async () => {
-    await haproxy?.stop("SIGKILL");
-    removeDir(dir);
-  });
-  return {
-    port,
-    async lead(server) {
-      await haproxy?.stop("SIGKILL");
-      const file = join(dir, "haproxy.cfg");
-      writeFileSync(file, `defaults
-  mode tcp
-  timeout connect 1s
-  timeout client 90s
-  timeout server 90s
-listen sql
-  bind 127.0.0.1:${port}
-  server db 127.0.0.1:${server.port}
-`);
-      haproxy = new Program("haproxy", ["-db", "-f", file]);
-    },
-  };
 }
 
 describe("restarts under load", { timeout: 600_000 }, () => {
@@ -166,7 +136,8 @@ describe("restarts under load", { timeout: 600_000 }, () => {
     parts.push(() => replica.stop());
     await replica.sql(`CHANGE MASTER TO master_host='127.0.0.1', master_port=${primary.port}, master_user='root',
       master_password='${primary.password}', master_use_gtid=slave_pos; START SLAVE`);
-    const { port, lead } = await movingEntry(parts);
+    const { port, lead, stop } = await startMovingEntry();
+    parts.push(stop);
     await start({
       sql: primary,
       entry: async (server, { name }) => {

@@ -2,14 +2,13 @@
 // databases apart; away, frozen, full of connections, read-only. Whatever happens, requests of known keys are answered
 // and each is charged once.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startMariadb, startPostgres, startServer } from "../e2e/lib/databases.mjs";
 import { Account, eventually, startGateway, startMock } from "../e2e/lib/gateway.mjs";
 import { Program, freePort, removeDir, tempDir, tollgateProgram } from "../e2e/lib/process.mjs";
 import { post } from "../e2e/lib/raw.mjs";
+import { startMovingEntry } from "./lib/moving_entry.mjs";
 
 const model = "gpt-4o-mini";
 const messages = [{ role: "user", content: "Say hello" }];
@@ -298,30 +297,17 @@ describe("database servers", { timeout: 600_000 }, () => {
   it("REQ-CL-12 chaos 20: HAProxy before a primary that is killed and a replica that is promoted", async () => {
     const primary = await startMariadb({ args: ["--server-id=1", "--log-bin=log", "--gtid-strict-mode=1", "--sync-binlog=0"] });
     const replica = await startMariadb({ args: ["--server-id=2", "--log-bin=log", "--log-slave-updates=1", "--read-only=1"] });
-    let node, proxy;
+    let node, entry;
     try {
       await replica.sql(`CHANGE MASTER TO master_host='127.0.0.1', master_port=${primary.port}, master_user='root',
         master_password='${primary.password}', master_use_gtid=slave_pos; START SLAVE`);
       const database = await primary.database();
       replica.password = primary.password; // the users came over, too
-      const entry = await freePort();
-      const lead = async (server) => {
-        await proxy?.stop("SIGKILL");
-        const file = join(dir, "haproxy.cfg");
-        writeFileSync(file, `defaults
-  mode tcp
-  timeout connect 1s
-  timeout client 90s
-  timeout server 90s
-listen sql
-  bind 127.0.0.1:${entry}
-  server db 127.0.0.1:${server.port}
-`);
-        proxy = new Program("haproxy", ["-db", "-f", file]);
-      };
+      entry = await startMovingEntry();
+      const { lead } = entry;
       await lead(primary);
       await eventually(() => replica.sql("SELECT 1", database.name).then(() => true, () => false), "the replica has the database");
-      node = await installation({ SQL_DSN: primary.dsn(database.name, { port: entry }) }, mock);
+      node = await installation({ SQL_DSN: primary.dsn(database.name, { port: entry.port }) }, mock);
       const stop = load(node.ask);
       await sleep(2000);
       await primary.kill();
@@ -341,7 +327,7 @@ listen sql
       await exact(node, now, 1 + statuses[200]);
     } finally {
       await node?.gateway.stop();
-      await proxy?.stop("SIGKILL");
+      await entry?.stop();
       await primary.stop();
       await replica.stop();
     }
