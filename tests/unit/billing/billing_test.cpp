@@ -14,7 +14,9 @@ TEST(Billing, B9_AfterStopTheBalanceFellByWhatTheLogRowsSay) {
   TemporaryDirectory data;
   db.add_user(1, 1'000'000);
   db.add_token(7, 1, 500'000);
-  db.run("INSERT INTO channels(id, name, key, used_quota) VALUES(3, 'c', 'k', 0)", {});
+  db.run("INSERT INTO channels(id, type, name, " + sql::quoted(db.pool().dialect(), "key") +
+             ", used_quota) VALUES(3, 1, 'c', 'k', 0)",
+         {});
   std::string node;
   for (int start = 0; start < 2; ++start) {
     auto opened = Billing::open({.data_dir = data.path()}, db.pool(), db.pool(), core::real_clock());

@@ -178,15 +178,31 @@ TEST(Ledger, ARestartFlushesTheJournalChargesBegunStreamsAndReturnsTheSlices) {
   EXPECT_TRUE(node.journal->inflight()->empty());
 }
 
+// The database takes no change of this account's slices, as it would one that breaks a rule of the table.
+void refuse_slices_of(std::int64_t account, Database& db) {
+  const auto condition = "NEW.account_id = " + std::to_string(account);
+  const std::string head = "CREATE TRIGGER poison BEFORE UPDATE ON tg_slices ";
+  switch (db.pool().dialect()) {
+    case sql::Dialect::kSqlite:
+      db.run(head + "WHEN " + condition + " BEGIN SELECT RAISE(ABORT, 'never'); END", {});
+      break;
+    case sql::Dialect::kMysql:
+      db.run(head + "FOR EACH ROW IF " + condition + " THEN SIGNAL SQLSTATE '22003' SET MYSQL_ERRNO = 1264; END IF",
+             {});
+      break;
+    case sql::Dialect::kPostgres:
+      db.run("CREATE FUNCTION poison() RETURNS trigger AS $$ BEGIN RAISE check_violation; END $$ LANGUAGE plpgsql", {});
+      db.run(head + "FOR EACH ROW WHEN (" + condition + ") EXECUTE FUNCTION poison()", {});
+      break;
+  }
+}
+
 TEST(Ledger, ARecordThatSqlRefusesIsQuarantinedAndTheRestProceeds) {
   Database db;
   core::ManualClock clock;
   TemporaryDirectory data;
   for (std::int64_t id = 1; id <= 5; ++id) db.add_user(id, 200'000);
-  db.run(
-      "CREATE TRIGGER poison BEFORE UPDATE ON tg_slices WHEN NEW.account_id = 3"
-      " BEGIN SELECT RAISE(ABORT, 'never'); END",
-      {});
+  refuse_slices_of(3, db);
   Process node("n1", data.path(), db.pool(), clock);
   for (std::int64_t id = 1; id <= 5; ++id) node.settle(node.acquire(node.wallet(id), nullptr, 100).reservation, 70);
   node.settle_idle();
