@@ -136,6 +136,7 @@ relay::RelaySettings relay_settings(const core::Config& config) {
   settings.websocket_origins = config.list("TOLLGATE_WS_ORIGINS");
   settings.version = reported_version(config);
   settings.region = config.text("TOLLGATE_REGION");
+  settings.tasks_per_call = config.list("TASK_PRICE_PATCH");
   settings.limits = relay::measured_limits();
   settings.metrics_series = static_cast<std::size_t>(config.integer("TOLLGATE_METRICS_SERIES"));
   if (auto requests = config.integer("TOLLGATE_MAX_REQUESTS")) settings.limits.requests = requests;

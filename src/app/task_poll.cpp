@@ -1,7 +1,6 @@
 #include "app/task_poll.h"
 
 #include "tasks/routes.h"
-#include "tasks/settings.h"
 
 namespace tollgate::app {
 namespace {
@@ -24,16 +23,10 @@ TaskPoll::TaskPoll(const core::Config& config, std::vector<net::Worker*> workers
     : on_worker_(std::move(workers)),
       finisher_(pool, billing, snapshots, clock, logs_apart),
       poller_(poll_settings(config), on_worker_, finisher_,
-              [&cluster](std::string_view job) -> std::optional<billing::Fence> {
-                auto held = cluster.leases().held(job);
-                if (!held) return std::nullopt;
-                return [me = cluster.registry().settings().me, lease = *held](sql::Connection& db) {
-                  return cluster::fence(db, me, lease);
-                };
+              [&cluster](std::string_view job) -> std::optional<sql::Fence> {
+                auto run = cluster.begin(job);
+                return run ? std::optional(std::move(run->fence)) : std::nullopt;
               }) {
-  tasks::Settings settings;
-  for (auto& model : config.list("TASK_PRICE_PATCH")) settings.per_call.insert(model);
-  tasks::set_settings(std::move(settings));
   relay::add_key_routes(tasks::routes());
 }
 

@@ -160,7 +160,7 @@ core::Result<bool> Billing::credit_once(const std::string& key, AccountId id, co
   return *done;
 }
 
-core::Result<std::size_t> Billing::give_back_lost(const Fence& fence) {
+core::Result<std::size_t> Billing::give_back_lost(const sql::Fence& fence) {
   auto lease = main_.lease();
   if (!lease) return core::error(core::Errc::kUnavailable, lease.error().message);
   auto nodes = nodes_past_hold(**lease, node_.id, settings_.ledger.lost_hold);

@@ -127,7 +127,7 @@ class Billing {
 
   // The slices of nodes of which nothing was heard for their hold go back to the balances; how many accounts. For the
   // node that has this job; it blocks.
-  core::Result<std::size_t> give_back_lost(const Fence& fence);
+  core::Result<std::size_t> give_back_lost(const sql::Fence& fence);
   std::chrono::milliseconds lost_hold() const { return settings_.ledger.lost_hold; }
 
   BillingHealth health() const;

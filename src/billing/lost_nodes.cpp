@@ -15,7 +15,7 @@ namespace tollgate::billing {
 namespace {
 
 // One transaction; what it moved, empty when nothing is left.
-sql::Result<Moves> give_back_some(sql::Connection& db, std::string_view node, const Fence& fence) {
+sql::Result<Moves> give_back_some(sql::Connection& db, std::string_view node, const sql::Fence& fence) {
   if (fence) {
     auto held = fence(db);
     if (!held) return held.error();
@@ -54,7 +54,7 @@ sql::Result<Moves> give_back_some(sql::Connection& db, std::string_view node, co
 
 }  // namespace
 
-sql::Result<Moves> give_back_slices(sql::Connection& db, std::string_view node, const Fence& fence) {
+sql::Result<Moves> give_back_slices(sql::Connection& db, std::string_view node, const sql::Fence& fence) {
   Moves all;
   for (;;) {
     auto some =

@@ -1,7 +1,6 @@
 // The slices of nodes that will not come back: how long they wait for their journal, and giving them back.
 #pragma once
 #include <chrono>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,17 +8,16 @@
 
 #include "billing/slices.h"
 #include "sql/connection.h"
+#include "sql/fence.h"
 
 namespace tollgate::billing {
 
-// Begins each transaction of the job; false: another node does it now, so nothing is done.
-using Fence = std::function<sql::Result<bool>(sql::Connection&)>;
 // What was added to the rows of accounts.
 using Moves = std::vector<std::pair<AccountId, core::Quota>>;
 
 // Everything that `node` holds goes back to the balances, in transactions of some hundred accounts. A journal that
 // comes later finds no slice and charges the balances. An error leaves what was not done for the next time.
-sql::Result<Moves> give_back_slices(sql::Connection& db, std::string_view node, const Fence& fence = {});
+sql::Result<Moves> give_back_slices(sql::Connection& db, std::string_view node, const sql::Fence& fence = {});
 
 // Nodes with slices, other than `self`, from which nothing was heard for their hold: for as long as the node said
 // itself

@@ -52,7 +52,8 @@ struct Table {
   std::string_view primary_key = {};  // comma list; empty: the kPk column
 };
 
-std::span<const Table> tables();
+std::span<const Table> tables();      // all of an installation
+std::span<const Table> own_tables();  // of these, the ones that Tollgate adds
 
 // What a database holds: everything, or the table logs with what its flush needs.
 enum class Scope { kMain, kLog };

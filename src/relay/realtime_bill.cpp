@@ -9,6 +9,7 @@
 #include "net/worker.h"
 #include "relay/model_limit.h"
 #include "relay/relay_metrics.h"
+#include "relay/reserve.h"
 #include "relay/settle.h"
 
 namespace tollgate::relay {
@@ -130,17 +131,12 @@ net::awaitable<RealtimeBill::Room> RealtimeBill::make_room() {
     co_return Room::kEnough;
   }
   asking_ = true;
-  using Answer = std::shared_ptr<billing::AcquireResult>;
-  auto acquired = co_await net::suspend<Answer>([&](auto done) {
-    billing.acquire(identity.wallet, identity.key_limit, missing, [done](billing::AcquireResult result) {
-      done(std::make_shared<billing::AcquireResult>(std::move(result)));
-    });
-  });
+  auto acquired = co_await acquire(request_, missing);
   asking_ = false;
-  if (acquired->outcome == billing::AcquireOutcome::kUnavailable) co_return Room::kUnknown;
-  if (acquired->outcome != billing::AcquireOutcome::kReserved) co_return Room::kNone;
+  if (acquired.outcome == billing::AcquireOutcome::kUnavailable) co_return Room::kUnknown;
+  if (acquired.outcome != billing::AcquireOutcome::kReserved) co_return Room::kNone;
   // The session may have ended meanwhile: then it goes back by itself.
-  if (request_.reservation) request_.reservation->merge(std::move(acquired->reservation));
+  if (request_.reservation) request_.reservation->merge(std::move(acquired.reservation));
   co_return Room::kEnough;
 }
 

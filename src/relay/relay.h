@@ -58,7 +58,8 @@ struct RelaySettings {
   std::chrono::milliseconds realtime_settle{60'000};  // longest time between two charges of a realtime session
   std::vector<std::string> websocket_origins;         // empty: any
   std::string version;
-  std::string region;  // TOLLGATE_REGION, in log rows
+  std::string region;                       // TOLLGATE_REGION, in log rows
+  std::vector<std::string> tasks_per_call;  // TASK_PRICE_PATCH: models whose tasks cost their price a call
   AdmissionLimits limits;
   std::size_t metrics_series = 2000;  // TOLLGATE_METRICS_SERIES
 };

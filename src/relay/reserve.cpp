@@ -36,18 +36,6 @@ RelayError refused_for_money(const Request& request, const billing::AcquireResul
   return error;
 }
 
-using Acquired = std::shared_ptr<billing::AcquireResult>;
-
-net::awaitable<Acquired> acquire(Request& request, core::Quota amount) {
-  auto& billing = request.relay.billing;
-  const auto& identity = *request.identity;
-  return net::suspend<Acquired>([&billing, &identity, amount](auto done) {
-    billing.acquire(identity.wallet, identity.key_limit, amount, [done](billing::AcquireResult result) {
-      done(std::make_shared<billing::AcquireResult>(std::move(result)));
-    });
-  });
-}
-
 // What a request sets aside: `whole` where there is as much, else all there is, if that is `least` or more.
 struct Amounts {
   core::Quota whole, least;
@@ -75,20 +63,32 @@ net::awaitable<std::optional<RelayError>> take(Request& request, Amounts more, A
   if (take_at_once(request, more.whole)) co_return std::nullopt;
   request.waited = true;
   auto acquired = co_await acquire(request, more.whole);
-  const auto outcome = acquired->outcome;
-  const auto seen = acquired->balance;
+  const auto outcome = acquired.outcome;
+  const auto seen = acquired.balance;
   if (outcome == billing::AcquireOutcome::kUnavailable)
     acquired = co_await acquire(request, more.least);  // beyond the database's word: no more of that than has to be
   else if (outcome == billing::AcquireOutcome::kRefused && seen >= more.least && seen < more.whole)
     acquired = co_await acquire(request, seen);  // all there is, on whichever node: it serves one request
-  if (acquired->outcome == billing::AcquireOutcome::kReserved) {
-    keep(request, std::move(acquired->reservation));
+  if (acquired.outcome == billing::AcquireOutcome::kReserved) {
+    keep(request, std::move(acquired.reservation));
     co_return std::nullopt;
   }
-  co_return refused_for_money(request, *acquired, seen < more.least ? needed.least : needed.whole);
+  co_return refused_for_money(request, acquired, seen < more.least ? needed.least : needed.whole);
 }
 
 }  // namespace
+
+net::awaitable<billing::AcquireResult> acquire(const Request& request, core::Quota amount) {
+  auto& billing = request.relay.billing;
+  const auto& identity = *request.identity;
+  using Answer = std::shared_ptr<billing::AcquireResult>;
+  auto answer = co_await net::suspend<Answer>([&](auto done) {
+    billing.acquire(identity.wallet, identity.key_limit, amount, [done](billing::AcquireResult result) {
+      done(std::make_shared<billing::AcquireResult>(std::move(result)));
+    });
+  });
+  co_return std::move(*answer);
+}
 
 std::string amount_text(const Snapshot& snapshot, core::Quota quota) {
   const auto& options = snapshot.relay;

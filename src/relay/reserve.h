@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "billing/ledger.h"
 #include "dialect/openai_error.h"
 #include "net/awaitable.h"
 #include "relay/request.h"
@@ -13,6 +14,9 @@ namespace tollgate::relay {
 inline std::int64_t output_limit(const dialect::OpenAiRequest& request) {
   return request.max_output_tokens * request.choices;
 }
+
+// Waits until the request's accounts give so much, or what they lack is known.
+net::awaitable<billing::AcquireResult> acquire(const Request& request, core::Quota amount);
 
 // An amount as people read it, by the display type of the options.
 std::string amount_text(const Snapshot& snapshot, core::Quota quota);

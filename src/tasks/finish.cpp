@@ -5,7 +5,7 @@
 #include "billing/refunds.h"
 #include "model/log_row.h"
 #include "relay/reserve.h"
-#include "sql/transaction.h"
+#include "sql/fence.h"
 
 namespace tollgate::tasks {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 constexpr int kLeave = 7'000'001;
 sql::Error leave() { return {sql::ErrorClass::kOther, kLeave, "left as it is"}; }
 
-sql::Result<bool> still_ours(sql::Connection& db, const billing::Fence& fence) {
+sql::Result<bool> still_ours(sql::Connection& db, const sql::Fence& fence) {
   if (!fence) return true;
   return fence(db);
 }
@@ -41,20 +41,16 @@ sql::Result<model::LogRow> log_row(sql::Connection& db, const Finisher::Failed& 
 
 }  // namespace
 
-sql::Result<Finisher::Outcome> Finisher::move(const billing::Fence& fence, const Update& update) {
+sql::Result<Finisher::Outcome> Finisher::move(const sql::Fence& fence, const Update& update) {
   auto lease = pool_.lease();
   if (!lease) return lease.error();
-  return sql::with_transaction(**lease, [&](sql::Connection& db) -> sql::Result<Outcome> {
-    auto ours = still_ours(db, fence);
-    if (!ours) return ours.error();
-    if (!*ours) return Outcome::kElsewhere;
-    auto changed = update(db);
-    if (!changed) return changed.error();
-    return *changed > 0 ? Outcome::kDone : Outcome::kElsewhere;
-  });
+  auto changed = sql::with_fence(**lease, fence, update);
+  if (!changed && sql::fenced_off(changed.error())) return Outcome::kElsewhere;
+  if (!changed) return changed.error();
+  return *changed > 0 ? Outcome::kDone : Outcome::kElsewhere;
 }
 
-sql::Result<Finisher::Outcome> Finisher::fail(const billing::Fence& fence, const Failed& failed, const Update& update) {
+sql::Result<Finisher::Outcome> Finisher::fail(const sql::Fence& fence, const Failed& failed, const Update& update) {
   auto lease = pool_.lease();
   if (!lease) return lease.error();
   const auto snapshot = snapshots_.get();

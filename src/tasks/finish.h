@@ -32,8 +32,8 @@ class Finisher {
   };
   enum class Outcome { kDone, kElsewhere, kChargeOnItsWay };
 
-  sql::Result<Outcome> move(const billing::Fence& fence, const Update& update);
-  sql::Result<Outcome> fail(const billing::Fence& fence, const Failed& failed, const Update& update);
+  sql::Result<Outcome> move(const sql::Fence& fence, const Update& update);
+  sql::Result<Outcome> fail(const sql::Fence& fence, const Failed& failed, const Update& update);
 
   sql::Pool& pool() const { return pool_; }
   const core::Clock& clock() const { return clock_; }

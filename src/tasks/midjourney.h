@@ -25,7 +25,7 @@ net::awaitable<void> answer_midjourney_error(relay::Request& request, std::strin
 std::pair<std::string, std::string> midjourney_secret(std::string_view key);
 
 // Writes what was told of a picture; one that failed is given back. Blocks: not on a network worker.
-sql::Result<Finisher::Outcome> write_midjourney(Finisher& finisher, const billing::Fence& fence,
+sql::Result<Finisher::Outcome> write_midjourney(Finisher& finisher, const sql::Fence& fence,
                                                 const MidjourneyRow& before, MidjourneyRow after, bool overdue);
 // Whether a row that says so has failed.
 bool says_failed(const MidjourneyRow& row);

@@ -43,7 +43,7 @@ bool same_midjourney(const MidjourneyRow& a, const MidjourneyRow& b) {
   return all(a) == all(b);
 }
 
-sql::Result<Finisher::Outcome> write_midjourney(Finisher& finisher, const billing::Fence& fence,
+sql::Result<Finisher::Outcome> write_midjourney(Finisher& finisher, const sql::Fence& fence,
                                                 const MidjourneyRow& before, MidjourneyRow after, bool overdue) {
   const bool fails = says_failed(after);
   if (fails) after.progress = "100%";
@@ -59,7 +59,7 @@ sql::Result<Finisher::Outcome> write_midjourney(Finisher& finisher, const billin
                        update);
 }
 
-void Poller::poll_pictures(const billing::Fence& fence) {
+void Poller::poll_pictures(const sql::Fence& fence) {
   const auto snapshot = finisher_.snapshot();
   std::vector<MidjourneyRow> rows;
   {

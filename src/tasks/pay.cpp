@@ -1,10 +1,9 @@
 #include "tasks/pay.h"
 
-#include <memory>
-
 #include "core/log.h"
 #include "net/suspend.h"
 #include "relay/low_balance.h"
+#include "relay/reserve.h"
 #include "relay/settle.h"
 
 namespace tollgate::tasks {
@@ -17,18 +16,13 @@ net::awaitable<std::optional<Lack>> hold(relay::Request& request, core::Quota am
   if (!billing.can_charge()) co_return Lack::kUnavailable;
   request.reservation = billing.try_reserve(identity.wallet, identity.key_limit, amount);
   if (request.reservation) co_return std::nullopt;
-  using Acquired = std::shared_ptr<billing::AcquireResult>;
-  auto acquired = co_await net::suspend<Acquired>([&](auto done) {
-    billing.acquire(identity.wallet, identity.key_limit, amount, [done](billing::AcquireResult result) {
-      done(std::make_shared<billing::AcquireResult>(std::move(result)));
-    });
-  });
-  if (acquired->outcome == billing::AcquireOutcome::kUnavailable) co_return Lack::kUnavailable;
-  if (acquired->outcome != billing::AcquireOutcome::kReserved)
-    co_return acquired->account == billing::AccountKind::kToken ? Lack::kKey : Lack::kUser;
+  auto acquired = co_await relay::acquire(request, amount);
+  if (acquired.outcome == billing::AcquireOutcome::kUnavailable) co_return Lack::kUnavailable;
+  if (acquired.outcome != billing::AcquireOutcome::kReserved)
+    co_return acquired.account == billing::AccountKind::kToken ? Lack::kKey : Lack::kUser;
   // Rich accounts may be granted less than was asked for; the price of a task is known beforehand.
-  if (acquired->reservation.amount() < amount) co_return Lack::kUser;
-  request.reservation = std::move(acquired->reservation);
+  if (acquired.reservation.amount() < amount) co_return Lack::kUser;
+  request.reservation = std::move(acquired.reservation);
   co_return std::nullopt;
 }
 

@@ -21,7 +21,7 @@ std::string name_of(const TaskRow& row) { return fmt::format("task:{}", row.id);
 
 bool is_suno(const TaskRow& row) { return row.platform == "suno"; }
 
-void write(Finisher& finisher, const billing::Fence& fence, const TaskRow& before, const TaskRow& after, bool overdue) {
+void write(Finisher& finisher, const sql::Fence& fence, const TaskRow& before, const TaskRow& after, bool overdue) {
   const auto now = finisher.clock().unix_seconds();
   auto update = [&](sql::Connection& db) { return update_task(db, after, before.status, now); };
   sql::Result<Finisher::Outcome> done = Finisher::Outcome::kDone;
@@ -109,7 +109,7 @@ void in_parallel(std::size_t count, const std::function<void(std::size_t)>& work
   for (auto& thread : others) thread.join();
 }
 
-void Poller::poll_tasks(const billing::Fence& fence) {
+void Poller::poll_tasks(const sql::Fence& fence) {
   const auto snapshot = finisher_.snapshot();
   std::vector<TaskRow> rows;
   {

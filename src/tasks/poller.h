@@ -27,7 +27,7 @@ class Poller {
  public:
   // `lease` gives the fence of a job (task_poll, task_poll_mj) while this node has it. Everything outlives the poller;
   // the workers are stopped and `on_worker` with them before stop() is called.
-  using Lease = std::function<std::optional<billing::Fence>(std::string_view job)>;
+  using Lease = std::function<std::optional<sql::Fence>(std::string_view job)>;
   Poller(PollSettings settings, relay::OnWorker& on_worker, Finisher& finisher, Lease lease)
       : settings_(settings), on_worker_(on_worker), finisher_(finisher), lease_(std::move(lease)) {}
   ~Poller() { stop(); }
@@ -38,8 +38,8 @@ class Poller {
   void step();
 
  private:
-  void poll_tasks(const billing::Fence& fence);
-  void poll_pictures(const billing::Fence& fence);
+  void poll_tasks(const sql::Fence& fence);
+  void poll_pictures(const sql::Fence& fence);
 
   const PollSettings settings_;
   relay::OnWorker& on_worker_;

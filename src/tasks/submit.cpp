@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "billing/price_book.h"
@@ -14,7 +15,6 @@
 #include "sql/transaction.h"
 #include "tasks/on_sql.h"
 #include "tasks/pay.h"
-#include "tasks/settings.h"
 
 namespace tollgate::tasks {
 namespace {
@@ -57,8 +57,13 @@ std::optional<TaskError> refused_for(std::optional<Lack> lack) {
       .status = 503, .code = "billing_unavailable", .message = "the balance cannot be checked: the database is away"};
 }
 
+bool costs_a_call(const Request& request) {
+  const auto& models = request.relay.settings.tasks_per_call;
+  return std::ranges::find(models, request.openai.model) != models.end();
+}
+
 TaskPrice price_for(const Request& request, const Work& work) {
-  const bool per_call = settings().per_call.contains(request.openai.model);
+  const bool per_call = costs_a_call(request);
   return price_of(*request.snapshot->prices,
                   {.model = request.openai.model,
                    .user_group = request.identity->user_group,
@@ -147,7 +152,7 @@ net::awaitable<void> finish(Request& request, const Work& work, const std::strin
   }
   if (price.quota.units != 0) {
     std::string content = "操作 " + work.action;
-    content += settings().per_call.contains(request.openai.model) ? "，按次计费" : ratios_text(work.ratios);
+    content += costs_a_call(request) ? "，按次计费" : ratios_text(work.ratios);
     co_await charge_refundable(request, charge_record(request, price, std::move(content)));
   }
   const net::Header headers[] = {{"Content-Type", work.answer_type}};

@@ -13,7 +13,7 @@ using Outcome = Finisher::Outcome;
 
 class Finish : public TaskFixture {
  protected:
-  Outcome fail(bool overdue = false, const billing::Fence& fence = {}) {
+  Outcome fail(bool overdue = false, const sql::Fence& fence = {}) {
     Finisher finisher(*pool_, *billing_, snapshots_, core::real_clock(), false);
     auto after = row_;
     after.status = "FAILURE";

@@ -32,7 +32,7 @@ class Polling : public TaskFixture {
     core::ManualClock clock(kNow + seconds_later);
     Finisher finisher(*pool_, *billing_, snapshots_, clock, false);
     Poller poller(settings, on_worker, finisher, [&](std::string_view) {
-      return leader ? std::optional(billing::Fence([](sql::Connection&) { return sql::Result<bool>(true); }))
+      return leader ? std::optional(sql::Fence([](sql::Connection&) { return sql::Result<bool>(true); }))
                     : std::nullopt;
     });
     poller.step();
