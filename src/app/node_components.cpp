@@ -20,7 +20,9 @@ Condition journal_condition(const billing::Billing& billing) {
   if (!billing.can_charge()) return {Wellness::kAway, "charges find no place: requests that cost are refused"};
   if (!health.journal_writable)
     return {Wellness::kDegraded, "the journal's disk takes nothing; charges wait in memory"};
-  if (!health.recovered) return {Wellness::kDegraded, "charges of the process before are being settled"};
+  // A node that starts for the first time has nothing before it.
+  if (!health.recovered && billing.node().incarnation > 1)
+    return {Wellness::kDegraded, "charges of the process before are being settled"};
   return {};
 }
 
