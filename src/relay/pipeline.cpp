@@ -28,6 +28,7 @@
 #include "relay/settle.h"
 #include "relay/stream_usage.h"
 #include "relay/violation_fee.h"
+#include "relay/whole_body.h"
 
 namespace tollgate::relay {
 namespace {
@@ -44,21 +45,7 @@ bool comes_as_form(const Request& request) {
 net::awaitable<std::optional<RelayError>> read_request(Request& request) {
   auto& exchange = request.exchange;
   if (comes_as_form(request)) co_return co_await read_form(request);
-  auto body = co_await exchange.read_body(request.relay.settings.max_body_bytes);
-  if (!body) {
-    switch (body.error().code) {
-      case core::Errc::kTooLarge:
-        co_return dialect::gate_error(413, fmt::format("Invalid request, 无效的请求, request body exceeds {} MB: "
-                                                       "request body too large",
-                                                       request.relay.settings.max_body_bytes >> 20U));
-      case core::Errc::kUnsupported:
-        co_return dialect::gate_error(415, "Invalid request, 无效的请求, " + body.error().message);
-      case core::Errc::kTimeout: co_return dialect::gate_error(408, "the request body takes too long");
-      default: co_return dialect::gate_error(400, "Invalid request, 无效的请求, " + body.error().message);
-    }
-  }
-  request.body = *body;
-  request.ticket.body_arrived();
+  if (auto wrong = co_await read_whole_body(request)) co_return wrong;
   auto type = exchange.header("content-type").value_or("");
   if (!type.starts_with("application/json")) co_return dialect::invalid_request("the body must be application/json");
   auto parsed = dialect::read_openai_request(request.route, request.body);
@@ -73,16 +60,11 @@ net::awaitable<std::optional<RelayError>> read_request(Request& request) {
 }
 
 // Before anything is spent on it.
-std::optional<RelayError> find_room(Request& request) {
-  const auto& head = request.exchange.head();
-  auto announced = head.framing == net::BodyFraming::kChunked || request.exchange.header("content-encoding")
-                       ? std::nullopt
-                       : std::optional(head.content_length);
+std::optional<RelayError> admit_body(Request& request) {
+  auto announced = announced_body(request);
   // The files of a long form go to disk.
   if (announced && comes_as_form(request)) announced = std::min(*announced, form_memory(request));
-  auto over = request.relay.admission().admit(request.exchange.worker(), announced, request.ticket);
-  if (!over) return std::nullopt;
-  return dialect::overloaded(to_string(*over));
+  return find_room(request, announced);
 }
 
 // For the group the request runs in now.
@@ -104,7 +86,7 @@ std::optional<RelayError> find_price(Request& request) {
 
 // Everything before the first attempt.
 net::awaitable<std::optional<RelayError>> admit(Request& request) {
-  if (auto refused = find_room(request)) co_return refused;
+  if (auto refused = admit_body(request)) co_return refused;
   if (!request.playground) {
     auto refused = co_await pass_gate(request);
     request.local.metrics->authenticated(request.key_source, !refused);

@@ -9,6 +9,7 @@
 #include "relay/file_fetch.h"
 #include "relay/key_routes.h"
 #include "relay/routing.h"
+#include "relay/whole_body.h"
 #include "tasks/body.h"
 #include "tasks/json.h"
 #include "tasks/midjourney.h"
@@ -139,8 +140,7 @@ net::awaitable<void> answer_midjourney_image(Request& request) {
   const auto id = id_in(request, "/mj/image/");
   auto found = co_await on_sql<Found>(request, [id](sql::Connection& db) { return find_any_midjourney(db, id); });
   if (!found || !*found) co_return co_await refuse_image(request, 400, "midjourney_task_not_found");
-  if (auto over = request.relay.admission().admit(request.exchange.worker(), std::nullopt, request.ticket))
-    co_return co_await answer_refusal(request, dialect::overloaded(to_string(*over)));
+  if (auto refused = relay::find_room(request, std::nullopt)) co_return co_await answer_refusal(request, *refused);
   const auto& settings = request.relay.settings;
   const auto most = std::min(settings.max_file_bytes, kMostOfPicture);
   auto file = co_await relay::fetch_file(request.exchange.worker(), (*found)->image_url, *request.snapshot->relay.fetch,
