@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { freePort, cpuSeconds, program, removeDir, tempDir } from "../tests/e2e/lib/process.mjs";
 import { settled } from "../tests/chaos/load.mjs";
 import { Cluster, startFront } from "../tests/cluster/lib/cluster.mjs";
+import { limitCpu } from "./cpu_share.mjs";
 
 const load = program("BENCH_LOAD_BIN", "bench/bench_load");
 const rounds = 5;
@@ -37,9 +38,11 @@ const cluster = await Cluster.start({ slaves: 2, workers: 1 });
 const one = await frontOf(cluster.nodes.slice(0, 1));
 const three = await frontOf(cluster.nodes);
 
-async function ask(front, requests, connections = 32) {
+const ask = (front, requests) => run(front, ["--count", String(requests), "--connections", "32"]);
+const askFor = (front, seconds) => run(front, ["--seconds", String(seconds), "--connections", "64"]);
+async function run(front, howMuch) {
   const args = ["--to", `127.0.0.1:${front.port}`, "--path", "/v1/chat/completions", "--body", body, "--header",
-    `Authorization: Bearer ${cluster.key}`, "--count", String(requests), "--connections", String(connections)];
+    `Authorization: Bearer ${cluster.key}`, ...howMuch];
   const result = JSON.parse((await promisify(execFile)(load, args)).stdout);
   if (result.errors > 0 || result.broken > 0) throw new Error(JSON.stringify(result));
   return result;
@@ -105,5 +108,29 @@ for (let i = 0; i < 5; ++i) {
 console.log(`\nA node's first request of a key: ${median(cold.map(([s]) => s))} statements, ${median(cold.map(([, r]) => r))} Redis commands (its flush included).`);
 await one.stop();
 await three.stop();
+
+// What a second node adds where the nodes are what is short of processors.
+const share = 0.5;
+const limits = [];
+try {
+  for (const { pid } of cluster.nodes.slice(0, 2)) limits.push(limitCpu(pid, share));
+} catch (error) {
+  console.log(`\nA second node was not measured: a control group cannot be made here (${error.message}).`);
+}
+if (limits.length === 2) {
+  const fronts = [await frontOf(cluster.nodes.slice(0, 1)), await frontOf(cluster.nodes.slice(0, 2))];
+  const rates = fronts.map(() => []);
+  for (let round = 0; round < rounds; ++round)
+    for (const [i, front] of fronts.entries()) {
+      await ask(front, 500);
+      await quiet();
+      const { requests, seconds } = await askFor(front, 6);
+      rates[i].push(requests / seconds);
+    }
+  const [alone, together] = rates.map(median);
+  console.log(`\nWith ${share} core for each node: ${alone.toFixed(0)} requests a second by one, ${together.toFixed(0)} by two, ${(together / alone).toFixed(2)} times.`);
+  for (const front of fronts) await front.stop();
+}
 await cluster.stop();
+for (const takeAway of limits) takeAway();
 removeDir(work);

@@ -74,7 +74,7 @@ sql::Result<Nodes> read_nodes(sql::Connection& db, bool with_info) {
   return nodes;
 }
 
-sql::Result<void> write_heartbeat(sql::Connection& db, const NodeRow& row) {
+sql::Result<bool> write_heartbeat(sql::Connection& db, const NodeRow& row) {
   auto text = [](const std::string& value) { return Param(std::string_view(value)); };
   const std::vector<Param> params{Param(row.incarnation), text(row.name),        text(row.role),
                                   text(row.version),      Param(row.schema_min), Param(row.schema_max),
@@ -84,29 +84,34 @@ sql::Result<void> write_heartbeat(sql::Connection& db, const NodeRow& row) {
                                   text(row.redis_id),     text(row.tz),          Param(row.journal_last_seq),
                                   Param(row.epoch),       text(row.info),        text(row.node_id)};
   const std::string now = sql::server_now_ms(db.dialect());
+  auto with_wish = params;
+  with_wish.push_back(text(row.desired_state));
+  with_wish.emplace_back(row.desired_until);
   auto updated = db.execute(
       "UPDATE tg_nodes SET incarnation = ?, name = ?, role = ?, version = ?, schema_min = ?, schema_max = ?, "
       "state = ?, started_at = ?, advertise = ?, region = ?, zone = ?, weight = ?, session_fp = ?, crypto_fp = ?, "
       "cluster_id = ?, redis_id = ?, tz = ?, journal_last_seq = ?, epoch = ?, info = ?, heartbeat_at = " +
-          now + " WHERE node_id = ?",
-      params);
+          now + " WHERE node_id = ? AND COALESCE(desired_state, '') = ? AND COALESCE(desired_until, 0) = ?",
+      with_wish);
   if (!updated) return updated.error();
-  if (updated->affected > 0) return {};
+  if (updated->affected > 0) return true;
   auto inserted = db.execute(
       "INSERT INTO tg_nodes (incarnation, name, role, version, schema_min, schema_max, state, started_at, advertise, "
       "region, zone, weight, session_fp, crypto_fp, cluster_id, redis_id, tz, journal_last_seq, epoch, info, node_id, "
-      "heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " +
+      "desired_state, desired_until, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, '', 0, " +
           now + ")",
       params);
-  if (!inserted) return inserted.error();
-  return {};
+  if (inserted) return true;
+  if (inserted.error().cls == sql::ErrorClass::kDuplicate) return false;
+  return inserted.error();
 }
 
 sql::Result<bool> set_desired_state(sql::Connection& db, std::string_view node_id, std::string_view state,
                                     std::int64_t seconds) {
-  auto done = db.execute("UPDATE tg_nodes SET desired_state = ?, desired_until = " + sql::server_now_ms(db.dialect()) +
-                             " + ? WHERE node_id = ?",
-                         {Param(state), Param(seconds * 1000), Param(node_id)});
+  const std::string until = state.empty() ? "?" : sql::server_now_ms(db.dialect()) + " + ?";
+  auto done = db.execute("UPDATE tg_nodes SET desired_state = ?, desired_until = " + until + " WHERE node_id = ?",
+                         {Param(state), Param(state.empty() ? 0 : seconds * 1000), Param(node_id)});
   if (!done) return done.error();
   return done->affected > 0;
 }

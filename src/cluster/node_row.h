@@ -45,9 +45,10 @@ bool is_ready(const NodeRow& row, std::int64_t now);  // live, and takes request
 
 // `with_info`: the JSON text too, which may be some kilobytes a node.
 sql::Result<Nodes> read_nodes(sql::Connection& db, bool with_info);
-// Everything but what others write: desired_state and desired_until. heartbeat_at becomes the database's time.
-sql::Result<void> write_heartbeat(sql::Connection& db, const NodeRow& row);
-// False: no such node.
+// Everything but what others write: desired_state and desired_until. heartbeat_at becomes the database's time. One
+// statement once the row is there. False: people want something else of the node than `row` says, nothing was written.
+sql::Result<bool> write_heartbeat(sql::Connection& db, const NodeRow& row);
+// An empty state takes back what was wanted. False: no such node.
 sql::Result<bool> set_desired_state(sql::Connection& db, std::string_view node_id, std::string_view state,
                                     std::int64_t seconds);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "cluster/fingerprint.h"
 #include "core/log.h"
@@ -19,6 +20,8 @@ constexpr auto kShortestBeat = milliseconds(10'000);
 constexpr std::uint64_t kBeatSpread = 1'000;  // ms
 constexpr auto kShow = seconds(2);
 constexpr auto kTellAgain = seconds(60);
+constexpr int kLookEvery = 3;  // rounds, while the board shows nothing new
+constexpr int kWishTries = 3;
 constexpr std::size_t kOffsets = 9;
 constexpr std::int64_t kClockWarning = 2'000, kClockBad = 30'000;  // ms
 constexpr std::int64_t kDay = 86'400'000;
@@ -118,19 +121,45 @@ void Registry::note_clock(std::int64_t server_now, std::int64_t before, std::int
   offset_ms_ = sorted[sorted.size() / 2];
 }
 
-bool Registry::beat(sql::Connection& db, const std::string& state) {
+sql::Result<bool> Registry::beat(sql::Connection& db, const std::string& state) {
   row_.state = state;
   if (row_.started_at == 0) {
     auto time = db.query("SELECT " + sql::server_now_ms(db.dialect()), {});
-    if (!time) return false;
+    if (!time) return time.error();
     // What was wanted of the process before went with it.
-    if (auto done = set_desired_state(db, row_.node_id, "", 0); !done) return false;
+    if (auto done = set_desired_state(db, row_.node_id, "", 0); !done) return done.error();
     row_.started_at = time->front().integer(0);
   }
-  return write_heartbeat(db, row_).has_value();
+  auto written = write_heartbeat(db, row_);
+  bool new_wish = false;
+  for (int tries = 0; written && !*written && tries < kWishTries; ++tries) {
+    auto wish = db.query("SELECT desired_state, desired_until FROM tg_nodes WHERE node_id = ?",
+                         {Param(std::string_view(row_.node_id))});
+    if (!wish) return wish.error();
+    row_.desired_state = wish->empty() ? "" : wish->front().text(0);
+    row_.desired_until = wish->empty() ? 0 : wish->front().integer(1);
+    new_wish = true;
+    written = write_heartbeat(db, row_);
+  }
+  if (written && !*written) return sql::Error{sql::ErrorClass::kOther, 0, "the row of this node changes all the time"};
+  return written ? sql::Result<bool>(new_wish) : written;
 }
 
-void Registry::step() {
+// Whether the rows may hold something that the last look did not see. Without a board nothing else would tell.
+bool Registry::calls_for_a_look(const std::optional<std::vector<BoardEntry>>& shown, const std::string& state) const {
+  if (!shown || !settled_ || row_.state != state || rounds_unseen_ + 1 >= kLookEvery) return true;
+  using Seen = std::set<std::tuple<std::string, std::int64_t, std::string>>;
+  Seen here, there;
+  for (const auto& entry : *shown) {
+    if (entry.cluster_id != settings_.cluster_id) return true;
+    there.emplace(entry.node_id, entry.incarnation, entry.state);
+  }
+  for (const auto& row : nodes_->rows)
+    if (is_live(row, nodes_->now)) here.emplace(row.node_id, row.incarnation, row.state);
+  return here != there;
+}
+
+void Registry::step(bool look_around) {
   prepare();
   const auto report = report_();
   std::string state = report.state;
@@ -140,26 +169,36 @@ void Registry::step() {
   row_.journal_last_seq = report.journal_last_seq;
   row_.epoch = report.epoch;
   row_.info = report.info;
-  if (board_) {
+  std::optional<std::vector<BoardEntry>> shown;
+  if (board_ && board_->healthy()) {
     if (auto id = board_->server_id(); !id.empty()) row_.redis_id = id;
+    shown = board_->read();
   }
+  look_around = calls_for_a_look(shown, state) || look_around;
   auto lease = pool_.lease();
-  bool written = lease && beat(**lease, state);
+  const auto new_wish = lease ? beat(**lease, state) : sql::Result<bool>(lease.error());
+  const bool looks = look_around || (new_wish && *new_wish);
   sql::Result<Nodes> nodes = sql::Error{};
-  if (written) {
+  if (new_wish && looks) {
     const auto before = clock_.unix_millis();
     nodes = read_nodes(**lease, false);
     if (nodes) note_clock(nodes->now, before, clock_.unix_millis());
   }
-  if (!written || !nodes) {
+  if (!new_wish || (looks && !nodes)) {
     if (!std::exchange(away_told_, true))
       core::log::warn("the registry of nodes cannot be written, the database is away");
     return;
   }
   if (std::exchange(away_told_, false)) core::log::info("the registry of nodes is written again");
-  if (const auto* own = nodes->find(settings_.me.node_id)) follow_wishes(*own, nodes->now);
-  decide_lead(**lease, *nodes, state);
-  look(*nodes);
+  if (nodes) {
+    rounds_unseen_ = 0;
+    if (const auto* own = nodes->find(settings_.me.node_id)) follow_wishes(*own, nodes->now);
+  } else {
+    ++rounds_unseen_;
+  }
+  if (nodes || settings_.master) decide_lead(**lease, nodes ? *nodes : *nodes_, state);
+  if (!nodes) return;
+  look(*nodes, shown);
   std::lock_guard lock(mutex_);
   nodes_ = std::make_shared<const Nodes>(std::move(*nodes));
 }
@@ -210,14 +249,16 @@ void Registry::decide_lead(sql::Connection& db, const Nodes& nodes, const std::s
   may_lead_ = stands_in;
 }
 
-void Registry::look(const Nodes& nodes) {
+void Registry::look(const Nodes& nodes, const std::optional<std::vector<BoardEntry>>& shown) {
   std::int64_t ready = 0, live = 0;
+  bool master_lives = false;
   std::set<std::string> zones, lost, redis_ids;
   for (const auto& row : nodes.rows) {
     if (state_of(row, nodes.now) == "lost") lost.insert(row.name);
     if (!is_live(row, nodes.now)) continue;
     ++live;
     ready += is_ready(row, nodes.now) ? 1 : 0;
+    master_lives = master_lives || (row.role == "master" && is_ready(row, nodes.now));
     zones.insert(row.tz);
     if (!row.redis_id.empty()) redis_ids.insert(row.redis_id);
   }
@@ -243,8 +284,8 @@ void Registry::look(const Nodes& nodes) {
                      "nodes of this database use different Redis servers; give all of them one "
                      "REDIS_CONN_STRING"});
   std::set<std::string> strangers;
-  if (board_)
-    for (const auto& entry : board_->read())
+  if (shown)
+    for (const auto& entry : *shown)
       if (!entry.cluster_id.empty() && entry.cluster_id != settings_.cluster_id) strangers.insert(entry.name);
   split_database_ = !strangers.empty();
   if (split_database_)
@@ -262,6 +303,9 @@ void Registry::look(const Nodes& nodes) {
   if (auto offset = std::abs(offset_ms_.load()); offset > kClockWarning)
     found.push_back(
         {"clock", fmt::format("this node's clock is {} ms off the database's; run a time service", offset_ms_.load())});
+  // A clock that was set shows in one reading, and is told of when the median has followed.
+  settled_ = found.empty() && redis_differs_ == 0 && master_lives &&
+             std::abs(offsets_.back() - offset_ms_.load()) <= kClockWarning;
   tell(std::move(found));
 }
 
@@ -305,10 +349,11 @@ void Registry::wake() {
 
 void Registry::run() {
   auto next = clock_.steady();
+  bool wanted = true;
   for (;;) {
     const auto now = clock_.steady();
-    if (now >= next) {
-      step();
+    if (now >= next || wanted) {
+      step(std::exchange(wanted, false));
       next = now + kShortestBeat + milliseconds(static_cast<std::int64_t>(random_.below(kBeatSpread + 1)));
     }
     show();
@@ -316,7 +361,7 @@ void Registry::run() {
     wake_.wait_for(lock, std::min<core::SteadyTime::duration>(kShow, next - clock_.steady()),
                    [this] { return stopping_ || due_; });
     if (stopping_) return;
-    if (std::exchange(due_, false)) next = clock_.steady();
+    wanted = std::exchange(due_, false);
   }
 }
 

@@ -52,8 +52,9 @@ struct Warning {
   std::string text;
 };
 
-// step() is the thread's work, due at once and every ten to eleven seconds, and may be driven by hand instead. Getters:
-// any thread.
+// step() is the thread's work, due at once and every ten to eleven seconds, and may be driven by hand instead. Each
+// writes this node's row; the rows of others are read when the board shows other nodes than the last look did, when
+// something was odd, and every third time. Getters: any thread.
 class Registry {
  public:
   // `board` may be null. Everything passed by reference outlives it.
@@ -68,8 +69,8 @@ class Registry {
 
   void start();
   void stop();  // says that the node has left
-  void wake();  // looks now instead of later
-  void step();  // one round
+  void wake();  // writes and looks now instead of later
+  void step(bool look_around = false);
   void show();  // the board only
 
   std::int64_t ready_nodes() const { return ready_nodes_.load(std::memory_order_relaxed); }
@@ -83,14 +84,16 @@ class Registry {
   bool secret_is_odd() const { return odd_.load(std::memory_order_relaxed); }
   bool split_database() const { return split_database_.load(std::memory_order_relaxed); }
   bool split_redis() const { return split_redis_.load(std::memory_order_relaxed); }
-  std::shared_ptr<const Nodes> nodes() const;  // as of the last round, without their info; never null
+  std::shared_ptr<const Nodes> nodes() const;  // as of the last look, without their info; never null
   std::vector<Warning> warnings() const;
   const RegistrySettings& settings() const { return settings_; }
 
  private:
   void prepare();  // once: fingerprints take a while
-  bool beat(sql::Connection& db, const std::string& state);
-  void look(const Nodes& nodes);
+  // True: people want something else of the node now.
+  sql::Result<bool> beat(sql::Connection& db, const std::string& state);
+  bool calls_for_a_look(const std::optional<std::vector<BoardEntry>>& shown, const std::string& state) const;
+  void look(const Nodes& nodes, const std::optional<std::vector<BoardEntry>>& shown);
   void decide_lead(sql::Connection& db, const Nodes& nodes, const std::string& state);
   void note_clock(std::int64_t server_now, std::int64_t before, std::int64_t after);
   void follow_wishes(const NodeRow& own, std::int64_t now);
@@ -106,6 +109,8 @@ class Registry {
 
   bool prepared_ = false;
   NodeRow row_;
+  int rounds_unseen_ = 0;  // since the rows of others were read
+  bool settled_ = false;   // the last look found nothing that calls for another
   std::deque<std::int64_t> offsets_;
   std::int64_t wish_seen_ = 0;                    // desired_until of the last step-down that was followed
   int redis_differs_ = 0;                         // rounds in a row

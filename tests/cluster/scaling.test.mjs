@@ -27,7 +27,7 @@ describe("an idle slave", { timeout: 360_000 }, () => {
   });
   after(() => cluster?.stop());
 
-  it("REQ-CL-07 asks the database 12 times a minute for the registry, 3 times for changes, and for no job", async (t) => {
+  it("REQ-CL-07 asks the database at most 15 times a minute: for the registry, for changes, and for no job", async (t) => {
     const { server, redis } = cluster;
     const clients = (await redis.cli("CLIENT", "LIST")).split("\n").filter((line) => line.includes(`name=tollgate:${slave.name}`));
     const addresses = clients.map((line) => / addr=(\S+)/.exec(line)[1]);
@@ -44,13 +44,12 @@ describe("an idle slave", { timeout: 360_000 }, () => {
     const commands = monitor.output.split("\n").filter((line) => addresses.some((address) => line.includes(` ${address}]`)));
     t.diagnostic(`${statements.length} statements and ${commands.length} commands of Redis a minute`);
     assert.ok(statements.length > 0, "its statements were not seen");
-    // Two a heartbeat; of these there are seven in a minute at most.
     const registry = statements.filter((text) => /tg_nodes/.test(text) || /SELECT node_id/.test(text)).length;
     const changes = statements.filter((text) => /tg_versions|FROM options|SELECT id, type/.test(text)).length;
-    assert.ok(registry <= 14, statements.join("\n"));
+    t.diagnostic(`${registry} for the registry, ${changes} for changes`);
+    assert.ok(registry >= 5 && changes >= 1, statements.join("\n"));
     assert.ok(changes <= 3, statements.join("\n"));
-    // Besides these, two for each new connection, of which there is one in each SQL_MAX_LIFETIME.
-    assert.ok(statements.length <= 14 + 3 + 4, statements.join("\n"));
+    assert.ok(statements.length <= 15, statements.join("\n"));
     assert.deepEqual(statements.filter((text) => text.includes("tg_leases")), [], "it asks for no job");
     const [[me]] = await cluster.database.sql(`SELECT node_id FROM tg_nodes WHERE role = 'master'`);
     const holders = await cluster.database.sql("SELECT DISTINCT holder FROM tg_leases WHERE expires_at > 0");

@@ -6,7 +6,9 @@
 //   …
 //   await server.stop();
 //
-// As a program: node lib/databases.mjs mysql|postgres COMMAND… runs the command with one such server for all its tests;
+// "mysql8" is MariaDB with MySQL 8's modes behind a stand-in for that server (mysql8_front.mjs).
+//
+// As a program: node lib/databases.mjs mysql|mysql8|postgres COMMAND… runs the command with one such server for all its tests;
 // node lib/databases.mjs serve is for tests in other languages: each line of input is "fresh|freeze|thaw|kill|restart
 // KIND", each is answered by a line, and the servers end with the input.
 import { execFile, execFileSync, spawn } from "node:child_process";
@@ -17,6 +19,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { register } from "./canary.mjs";
+import { startMysql8Front } from "./mysql8_front.mjs";
 import { Program, childrenOf, freePort, removeDir, tempDir } from "./process.mjs";
 import { mountSmallDisk } from "./small_disk.mjs";
 
@@ -55,8 +58,8 @@ let made = 0;
 
 /** What both kinds of servers can do; `kind` is "mysql" or "postgres". */
 class Server {
-  constructor({ kind, dir, port, password, ca }) {
-    Object.assign(this, { kind, dir, port, password, ca });
+  constructor({ kind, dir, port, password, ca, entry }) {
+    Object.assign(this, { kind, dir, port, password, ca, entry });
     this.host = "127.0.0.1";
   }
 
@@ -79,7 +82,7 @@ class Server {
   }
 
   /** The value of SQL_DSN. `host` and `port` are for what stands in between. */
-  dsn(database, { host = this.host, port = this.port, user = "root", password = this.password, params = "" } = {}) {
+  dsn(database, { host = this.host, port = this.entry ?? this.port, user = "root", password = this.password, params = "" } = {}) {
     const query = params ? `?${params}` : "";
     if (this.kind === "mysql") return `${user}:${password}@tcp(${host}:${port})/${database}${query}`;
     return `postgresql://${user}:${password}@${host}:${port}/${database}${query}`;
@@ -134,6 +137,7 @@ class Server {
   }
 
   async stop() {
+    await this.front?.stop();
     if (!this.program.ended) await this.end();
     this.disk?.unmount();
     removeDir(this.dir);
@@ -242,7 +246,17 @@ export async function startPostgres({ tls = false, args = [], port } = {}) {
   return server;
 }
 
-export const startServer = (kind, options) => (kind === "mysql" ? startMariadb(options) : startPostgres(options));
+/** `front`: what startMysql8Front() takes. */
+export async function startMysql8({ front, ...options } = {}) {
+  const modes = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+  const server = await startMariadb({ ...options, args: [`--sql-mode=${modes}`, ...(options.args ?? [])] });
+  server.front = await startMysql8Front(server, front);
+  server.entry = server.front.port;
+  return server;
+}
+
+export const startServer = (kind, options) =>
+  ({ mysql: startMariadb, mysql8: startMysql8, postgres: startPostgres })[kind](options);
 
 /** The kind of database the suite runs on: undefined is SQLite. */
 export const testKind = process.env.TOLLGATE_TEST_SQL || undefined;
@@ -300,12 +314,20 @@ async function serve() {
 
 async function runWith(kind, command) {
   const server = await startServer(kind);
-  const { dir, port, password } = server;
+  const { dir, port, password, entry } = server;
   const child = spawn(command[0], command.slice(1), {
     stdio: "inherit",
-    env: { ...process.env, TOLLGATE_TEST_SQL: kind, TOLLGATE_TEST_SQL_SERVER: JSON.stringify({ kind, dir, port, password }) },
+    env: {
+      ...process.env,
+      TOLLGATE_TEST_SQL: server.kind,
+      TOLLGATE_TEST_SQL_SERVER: JSON.stringify({ kind: server.kind, dir, port, password, entry }),
+    },
   });
   process.exitCode = await new Promise((done) => child.once("exit", (code) => done(code ?? 1)));
+  for (const text of new Set(server.front?.refused)) {
+    console.error(`not for MySQL 8: ${text}`);
+    process.exitCode ||= 1;
+  }
   await server.stop();
 }
 

@@ -15,7 +15,10 @@ using std::chrono::seconds;
 struct FakeBoard final : Board {
   bool healthy() const override { return true; }
   std::string server_id() override { return id; }
-  void show(const BoardEntry& entry) override { entries.push_back(entry); }
+  void show(const BoardEntry& entry) override {
+    std::erase_if(entries, [&](const auto& old) { return old.node_id == entry.node_id; });
+    entries.push_back(entry);
+  }
   void take_off(const std::string&) override {}
   std::vector<BoardEntry> read() override { return entries; }
   std::string id = "redis-1";
@@ -171,6 +174,63 @@ TEST_P(RegistryTest, REQ_CL_03_NodesOfAnotherDatabaseOnTheSameRedisAreNamed) {
   one->step();
   EXPECT_TRUE(one->split_database());
   EXPECT_TRUE(names(one->warnings(), "split_database", "stranger"));
+}
+
+TEST_P(RegistryTest, REQ_CL_07_RowsOfOthersAreReadWhenTheBoardShowsNewsAndElseEveryThirdTime) {
+  FakeBoard board;
+  auto one = node(settings("n1", true), &board), two = node(settings("n2", false), &board);
+  auto round = [&](Registry& registry) {
+    registry.step();
+    registry.show();
+  };
+  auto version_seen = [&] { return one->nodes()->find("id-n2")->version; };
+  for (auto* each : {&one, &two, &one, &two}) round(**each);
+  ASSERT_EQ(one->ready_nodes(), 2);
+  // What the board does not show is seen with the third round.
+  run("UPDATE tg_nodes SET version = 'v2' WHERE name = 'n2'");
+  round(*one);
+  round(*one);
+  EXPECT_EQ(version_seen(), "v1");
+  round(*one);
+  EXPECT_EQ(version_seen(), "v2");
+  // A restart, another state, one that vanished: at once.
+  auto restarted = settings("n2", false);
+  restarted.me.incarnation = 2;
+  two = node(restarted, &board);
+  round(*two);
+  round(*one);
+  EXPECT_EQ(version_seen(), "v1");
+  report_.state = "draining";
+  round(*two);
+  report_.state = "ready";
+  round(*one);
+  EXPECT_EQ(one->ready_nodes(), 1);
+  round(*two);
+  round(*one);
+  EXPECT_EQ(one->ready_nodes(), 2);
+  std::erase_if(board.entries, [](const auto& entry) { return entry.node_id == "id-n2"; });
+  silence("n2", 40'000);
+  round(*one);
+  EXPECT_EQ(one->ready_nodes(), 1);
+  EXPECT_TRUE(names(one->warnings(), "node_lost", "n2"));
+}
+
+TEST_P(RegistryTest, AWishIsSeenWithTheNextHeartbeatThoughNothingElseIsNew) {
+  FakeBoard board;
+  auto one = node(settings("n1", true), &board);
+  for (int i = 0; i < 2; ++i) {
+    one->step();
+    one->show();
+  }
+  ASSERT_TRUE(wish(*connect(), "n1", Wish::kDrain, 0));
+  one->step();
+  EXPECT_TRUE(one->drained_by_request());
+  one->show();
+  one->step();
+  one->show();
+  ASSERT_TRUE(wish(*connect(), "n1", Wish::kResume, 0));
+  one->step();
+  EXPECT_FALSE(one->drained_by_request());
 }
 
 TEST_P(RegistryTest, REQ_CL_04_NodesWithDifferentRedisServersAreSeenThroughSql) {
