@@ -5,11 +5,13 @@
 namespace tollgate::billing {
 namespace {
 
+sql::Error no_such_row() { return {sql::ErrorClass::kOther, 0, "no such row"}; }
+
 sql::Result<void> change(sql::Connection& db, const char* statement_user, const char* statement_token,
                          AccountId account, std::int64_t value) {
   auto done = db.execute(account.kind == AccountKind::kWallet ? statement_user : statement_token, {value, account.id});
   if (!done) return done.error();
-  if (done->affected == 0) return sql::Error{sql::ErrorClass::kOther, 0, "no such row"};
+  if (done->affected == 0) return no_such_row();
   return {};
 }
 
@@ -63,6 +65,18 @@ sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account) {
                        {to_string(account.kind), account.id});
   if (!rows) return rows.error();
   return core::Quota{rows->front().integer(0)};
+}
+
+sql::Result<core::Quota> left_in_sql(sql::Connection& db, AccountId account) {
+  auto rows = db.query(account.kind == AccountKind::kWallet
+                           ? "SELECT quota, (SELECT COALESCE(SUM(amount), 0) FROM tg_slices WHERE kind = ? AND "
+                             "account_id = ?) FROM users WHERE id = ?"
+                           : "SELECT remain_quota, (SELECT COALESCE(SUM(amount), 0) FROM tg_slices WHERE kind = ? AND "
+                             "account_id = ?) FROM tokens WHERE id = ?",
+                       {to_string(account.kind), account.id, account.id});
+  if (!rows) return rows.error();
+  if (rows->empty()) return no_such_row();
+  return core::Quota{rows->front().integer(0) + rows->front().integer(1)};
 }
 
 }  // namespace tollgate::billing

@@ -16,10 +16,10 @@ constexpr std::size_t kReserveBytes = 64U << 20U;  // more than the journal's lo
 core::Quota shown(sql::Pool& pool, const Slices& slices, AccountId id, core::Quota column) {
   auto lease = pool.lease();
   if (!lease) return column;
-  auto held = held_by_nodes(**lease, id);
-  if (!held) return column;
+  auto left = left_in_sql(**lease, id);
+  if (!left) return column;
   auto account = slices.find(id);
-  return column + *held - core::Quota{account ? account->unflushed.load() : 0};
+  return *left - core::Quota{account ? account->unflushed.load() : 0};
 }
 
 }  // namespace

@@ -95,8 +95,8 @@ class Billing {
   void inflight_put(const InflightRecord& record) { journal_->inflight_put(record); }  // new or brought up to date
   void inflight_remove(std::string request_id) { journal_->inflight_remove(std::move(request_id)); }
 
-  // What people see: the column + what all nodes hold of it − what this node has not flushed. On SQL trouble the
-  // column.
+  // What people see: the row + what all nodes hold of it − what this node has not flushed. On SQL trouble `column`, as
+  // the caller has read it.
   core::Quota shown_user_balance(core::UserId user, core::Quota column);
   core::Quota shown_token_balance(core::TokenId token, core::Quota column);
   // The shown balance becomes `wanted`, whatever nodes hold. kNotFound without the row.

@@ -72,5 +72,27 @@ TEST(Billing, B9_AfterStopTheBalanceFellByWhatTheLogRowsSay) {
   EXPECT_EQ(db.one("SELECT COUNT(*) FROM tg_slices"), 0);
 }
 
+TEST(Billing, AShownBalanceCountsMoneyOnceThatMovedIntoASliceAfterTheRowWasRead) {
+  Database db;
+  TemporaryDirectory data;
+  db.add_user(1, 1'000'000);
+  db.add_token(7, 1, 500'000);
+  auto opened = Billing::open({.data_dir = data.path()}, db.pool(), db.pool(), core::real_clock());
+  ASSERT_TRUE(opened);
+  auto& billing = **opened;
+  billing.start();
+  std::promise<AcquireResult> answer;
+  billing.acquire(billing.wallet(core::UserId{1}), billing.key_limit(core::TokenId{7}), core::Quota{1000},
+                  [&](AcquireResult r) { answer.set_value(std::move(r)); });
+  auto held = answer.get_future().get();
+  ASSERT_EQ(held.outcome, AcquireOutcome::kReserved);
+  ASSERT_GT(db.one("SELECT COUNT(*) FROM tg_slices"), 0);
+  EXPECT_EQ(billing.shown_user_balance(core::UserId{1}, core::Quota{1'000'000}).units, 1'000'000);
+  EXPECT_EQ(billing.shown_token_balance(core::TokenId{7}, core::Quota{500'000}).units, 500'000);
+  EXPECT_EQ(billing.shown_user_balance(core::UserId{99}, core::Quota{5}).units, 5);
+  held.reservation = {};
+  billing.stop(std::chrono::seconds(5));
+}
+
 }  // namespace
 }  // namespace tollgate::billing::test
