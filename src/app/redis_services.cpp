@@ -110,10 +110,9 @@ Result<std::unique_ptr<redis::Client>> start_redis(const core::Config& config) {
 }
 
 std::unique_ptr<core::RateLimits> make_rate_limits(redis::Client* redis, const core::Clock& clock,
-                                                   std::function<std::int64_t()> ready_nodes,
-                                                   std::function<std::int64_t()> clock_offset_ms) {
+                                                   std::function<std::int64_t()> ready_nodes) {
   if (!redis) return std::make_unique<core::MemoryRateLimits>(clock);
-  return std::make_unique<redis::RedisRateLimits>(*redis, clock, std::move(ready_nodes), std::move(clock_offset_ms));
+  return std::make_unique<redis::RedisRateLimits>(*redis, clock, std::move(ready_nodes));
 }
 
 std::string redis_health(const redis::Client* redis) {

@@ -23,11 +23,9 @@ core::Result<redis::Settings> redis_settings(const core::Config& config);
 // (what is configured cannot work), kUnavailable (away, and required).
 core::Result<std::unique_ptr<redis::Client>> start_redis(const core::Config& config);
 
-// Request limits: shared by the nodes when there is Redis, else of this node. What the registry says: how many nodes
-// are ready, and how far this node's clock is off.
+// Request limits: shared by the nodes when there is Redis, else of this node. The registry says how many are ready.
 std::unique_ptr<core::RateLimits> make_rate_limits(redis::Client* redis, const core::Clock& clock,
-                                                   std::function<std::int64_t()> ready_nodes,
-                                                   std::function<std::int64_t()> clock_offset_ms);
+                                                   std::function<std::int64_t()> ready_nodes);
 
 // What the node says of its Redis at /-/health: a JSON object, null without one.
 std::string redis_health(const redis::Client* redis);

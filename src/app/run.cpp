@@ -41,6 +41,7 @@
 #include "billing/bpe.h"
 #include "core/config.h"
 #include "core/log.h"
+#include "core/shared_clock.h"
 #include "net/resolver.h"
 #include "net/worker.h"
 #include "redis/address.h"
@@ -206,7 +207,8 @@ int check_connection_strings(const core::Config& config) {
 
 int serve(const core::Config& config, const core::ConfigSources& sources) {
   auto started = steady_clock::now();
-  const auto& clock = core::real_clock();
+  // Everybody goes by the cluster's time but the registry, which compares this machine's with it.
+  core::SharedClock clock(core::real_clock());
 
   // Data directory and logs.
   const auto& data_dir = config.text("TOLLGATE_DATA_DIR");
@@ -319,7 +321,8 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
                              facts["lost_hold_ms"] = billing->lost_hold().count();
                              facts["exposed_accounts"] = money.exposed;
                            }},
-                      pool, clock);
+                      pool, core::real_clock());
+  cluster.registry().on_time = [&clock](milliseconds lead) { clock.follow(lead); };
   if (auto loaded = cluster.feed().load(); !loaded)
     return fatal(kDependencyAway, "SQLITE_PATH", loaded.error().message, "");
 
@@ -330,9 +333,7 @@ int serve(const core::Config& config, const core::ConfigSources& sources) {
   core::ThreadPool sql_threads("sql", 2, 10'000);
   core::ThreadPool api_threads("api", 4, 1'000);
   core::ThreadPool cpu_threads("cpu", std::max<std::size_t>(1, worker_count / 2), 1'000);
-  auto shared_limits = make_rate_limits(
-      redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); },
-      [&cluster] { return cluster.registry().clock_offset_ms(); });
+  auto shared_limits = make_rate_limits(redis->get(), clock, [&cluster] { return cluster.registry().ready_nodes(); });
   CountedLimits limits(*shared_limits, [client = redis->get()] {
     return client && client->state().connected ? CountedLimits::kRedis : CountedLimits::kLocal;
   });

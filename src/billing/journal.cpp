@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "billing/steady_millis.h"
 #include "core/fault_point.h"
 #include "core/log.h"
 
@@ -35,6 +36,7 @@ struct Journal::Operation {
 // A row that has its number and is not on disk.
 struct Journal::MemoryRow {
   JournalRow row;
+  std::int64_t since = 0;  // it waits, by the monotonic clock
   std::int64_t kind = 0;
   std::string request_id;
   Done done;
@@ -215,13 +217,13 @@ bool Journal::commit_queued() {
       queue_.pop_front();
     }
   }
-  auto now = clock_.unix_millis();
+  auto now = steady_millis(clock_);
   if (!writable_ && now >= next_try_ms_) move_to_disk(now);
   if (group.empty()) {
     answer_waiting(now);
     if (writable_ && now - deleted_at_ms_ >= kDeletePauseMs) {
       deleted_at_ms_ = now;
-      file_->delete_applied(applied_by_all(), now - settings_.keep.count());
+      file_->delete_applied(applied_by_all(), clock_.unix_millis() - settings_.keep.count());
     }
     return false;
   }
@@ -312,12 +314,15 @@ void Journal::keep_in_memory(std::deque<Operation> group, std::int64_t now) {
       continue;
     }
     auto bytes = operation.size();
-    memory_->rows.push_back(
-        {.row = {.seq = next_seq_, .prev = last_seq_, .at = now, .payload = std::move(operation.payload)},
-         .kind = operation.kind,
-         .request_id = std::move(operation.request_id),
-         .done = std::move(operation.done),
-         .bytes = bytes});
+    memory_->rows.push_back({.row = {.seq = next_seq_,
+                                     .prev = last_seq_,
+                                     .at = clock_.unix_millis(),
+                                     .payload = std::move(operation.payload)},
+                             .since = now,
+                             .kind = operation.kind,
+                             .request_id = std::move(operation.request_id),
+                             .done = std::move(operation.done),
+                             .bytes = bytes});
     last_seq_ = next_seq_++;
   }
   memory_->any = !memory_->rows.empty();
@@ -375,7 +380,7 @@ void Journal::answer_waiting(std::int64_t now) {
     rows.pop_front();
   }
   for (auto& row : rows) {
-    if (now - row.row.at < kPatienceMs) break;
+    if (now - row.since < kPatienceMs) break;
     if (auto done = std::exchange(row.done, {})) done(Committed::kInMemory);
   }
   memory_->any = !rows.empty();

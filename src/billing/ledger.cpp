@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "billing/steady_millis.h"
 #include "core/log.h"
 
 namespace tollgate::billing {
@@ -31,7 +32,7 @@ Ledger::Ledger(std::string node, LedgerSettings settings, Journal& journal, Slic
       pool_(pool),
       clock_(clock),
       batch_limit_(kBatch),
-      last_contact_ms_(clock.unix_millis()) {
+      last_contact_ms_(steady_millis(clock)) {
   slices_.on_low([this](const AccountPtr& account) {
     std::lock_guard lock(mutex_);
     incoming_low_.push_back(account);
@@ -49,7 +50,7 @@ Ledger::~Ledger() { stop(std::chrono::steady_clock::now()); }
 
 void Ledger::list(const AccountPtr& account) {
   if (std::exchange(account->ledger.listed, true)) return;
-  account->ledger.idle_since_ms = account->ledger.rate_at_ms = clock_.unix_millis();
+  account->ledger.idle_since_ms = account->ledger.rate_at_ms = steady_millis(clock_);
   account->ledger.uses_seen = account->uses;
   account->ledger.spent_seen = account->spent;
   accounts_.push_back(account);
@@ -135,7 +136,7 @@ Ledger::Step Ledger::work_step(bool closing) {
   gather_asked(work);
   gather_returns(work, closing);
   if (closing) journal_.commit_queued();
-  auto now = clock_.unix_millis();
+  auto now = steady_millis(clock_);
   bool due = closing || !work.empty() || settings_.rhythm.count() == 0 || now >= next_flush_ms_ ||
              batch_limit_ < kBatch || unsure_ || !journal_.writable();
   std::vector<JournalRow> rows;
@@ -179,7 +180,7 @@ Ledger::Step Ledger::work_step(bool closing) {
       break;
     case Outcome::kAway:
       // A COMMIT whose answer was cut off is no database that is away: who waits does so for another attempt.
-      if (unsure_ && !waiters_.empty() && clock_.unix_millis() - now < kCutOffMs && ++cut_off_in_a_row_ < kAttempts)
+      if (unsure_ && !waiters_.empty() && steady_millis(clock_) - now < kCutOffMs && ++cut_off_in_a_row_ < kAttempts)
         return Step::kMoved;
       break;
   }
@@ -229,7 +230,7 @@ void Ledger::gather_low(WorkMap& work) {
 }
 
 void Ledger::gather_returns(WorkMap& work, bool all) {
-  auto now = clock_.unix_millis();
+  auto now = steady_millis(clock_);
   if (!all && now < next_tick_ms_) return;
   next_tick_ms_ = now + kTickMs;
   std::size_t returns = 0;
@@ -329,10 +330,10 @@ void Ledger::run() {
       const auto tick = std::chrono::milliseconds(open_calls_.empty() ? kTickMs : kCallTickMs);
       wake_.wait_for(lock, tick, [&] { return work_ || pressing(); });
       // Charges wait for their rhythm, requests do not.
-      auto early = std::chrono::milliseconds(next_flush_ms_ - clock_.unix_millis());
+      auto early = std::chrono::milliseconds(next_flush_ms_ - steady_millis(clock_));
       if (work_ && early.count() > 0)
         wake_.wait_for(lock, std::min(early, std::chrono::milliseconds(kTickMs)), pressing);
-      if (clock_.unix_millis() >= next_flush_ms_) work_ = false;
+      if (steady_millis(clock_) >= next_flush_ms_) work_ = false;
     }
   }
 }

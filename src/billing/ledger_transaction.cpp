@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "billing/ledger.h"
+#include "billing/steady_millis.h"
 #include "core/fault_point.h"
 #include "core/log.h"
 
@@ -67,7 +68,7 @@ Ledger::Outcome Ledger::transact(WorkMap& work, std::vector<JournalRow>& rows, b
     std::atomic<std::int64_t>& since;
     ~Busy() { since = 0; }
   } busy{busy_since_ms_};
-  busy_since_ms_ = now;
+  busy_since_ms_ = steady_millis(clock_);
   auto lease = pool_.lease();
   if (!lease) return fail(lease.error(), "connect");
   auto& db = **lease;

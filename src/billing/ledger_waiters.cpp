@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "billing/ledger.h"
+#include "billing/steady_millis.h"
 #include "core/log.h"
 
 namespace tollgate::billing {
@@ -52,7 +53,7 @@ void Ledger::acquire(AccountPtr wallet, AccountPtr token, core::Quota amount, st
 
 void Ledger::on_asked(std::string node, std::uint64_t call, std::vector<AccountId> accounts) {
   std::lock_guard lock(mutex_);
-  incoming_asked_.push_back({std::move(node), call, std::move(accounts), clock_.unix_millis() + kAskMs});
+  incoming_asked_.push_back({std::move(node), call, std::move(accounts), steady_millis(clock_) + kAskMs});
   urgent_ = true;
   wake_.notify_one();
 }
@@ -110,7 +111,7 @@ void Ledger::gather_waiting(WorkMap& work) {
 }
 
 std::int64_t Ledger::take_beyond_requests(const Account& account) const {
-  return clock_.unix_millis() < account.ledger.scarce_until_ms ? 0 : level(account);
+  return steady_millis(clock_) < account.ledger.scarce_until_ms ? 0 : level(account);
 }
 
 void Ledger::answer_waiters(const WorkMap& work) {
@@ -168,7 +169,7 @@ void Ledger::answer_waiters(const WorkMap& work) {
 
 // One question at a time for an account: who comes later waits for the same answers.
 void Ledger::ask_others(std::deque<Waiter> waiters, const WorkMap& work) {
-  const auto now = clock_.unix_millis();
+  const auto now = steady_millis(clock_);
   Call fresh;
   for (auto& waiter : waiters) {
     Call* joined = nullptr;
@@ -203,7 +204,7 @@ void Ledger::ask_others(std::deque<Waiter> waiters, const WorkMap& work) {
 
 // Questions that are answered, or old enough: who waited for them is tried once more.
 void Ledger::finish_calls() {
-  const auto now = clock_.unix_millis();
+  const auto now = steady_millis(clock_);
   std::erase_if(open_calls_, [&](Call& call) {
     const bool back = std::ranges::none_of(asked_, [&](const Asked& asked) {
       return asked.node.empty() && asked.call == call.id && now < asked.until_ms;
@@ -216,7 +217,7 @@ void Ledger::finish_calls() {
 
 // What is asked for goes back at once, but for what requests of our own wait for.
 void Ledger::gather_asked(WorkMap& work) {
-  const auto now = clock_.unix_millis();
+  const auto now = steady_millis(clock_);
   std::vector<Asked> later;
   std::size_t returns = 0;
   for (auto& asked : std::exchange(asked_, {})) {
@@ -270,11 +271,11 @@ void Ledger::fail_waiters() {
 
 bool Ledger::stalled() const {
   const auto since = busy_since_ms_.load();
-  return since != 0 && clock_.unix_millis() - since > kStalledMs;
+  return since != 0 && steady_millis(clock_) - since > kStalledMs;
 }
 
 bool Ledger::cut_off() const {
-  return !reachable_ && clock_.unix_millis() - last_contact_ms_ > settings_.lost_hold.count() / 2;
+  return !reachable_ && steady_millis(clock_) - last_contact_ms_ > settings_.lost_hold.count() / 2;
 }
 
 // Beyond the slice, as far as is known to be there: any thread.
@@ -298,7 +299,7 @@ void Ledger::note_exposed(const AccountPtr& account) {
 
 void Ledger::forget_exposed() {
   reachable_ = true;
-  last_contact_ms_ = clock_.unix_millis();
+  last_contact_ms_ = steady_millis(clock_);
   if (exposed_count_ == 0) return;
   std::lock_guard lock(mutex_);
   core::log::warn("ledger: the database is back; {} accounts had spent beyond their slices", exposed_.size());

@@ -13,6 +13,7 @@ namespace tollgate::cluster {
 namespace {
 
 using sql::Param;
+using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -31,6 +32,15 @@ std::string join(const std::set<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
+}
+
+// One reading more; answers the median of the last ones.
+std::int64_t note(std::deque<std::int64_t>& readings, std::int64_t reading) {
+  readings.push_back(reading);
+  if (readings.size() > kOffsets) readings.pop_front();
+  std::vector<std::int64_t> sorted(readings.begin(), readings.end());
+  std::ranges::nth_element(sorted, sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2));
+  return sorted[sorted.size() / 2];
 }
 
 }  // namespace
@@ -112,13 +122,18 @@ void Registry::prepare() {
   row_.crypto_fp = fingerprints(settings_.crypto_secrets, settings_.cluster_id);
 }
 
-// The node's clock against the database's, which stamped the row in the middle of the round trip.
-void Registry::note_clock(std::int64_t server_now, std::int64_t before, std::int64_t after) {
-  offsets_.push_back(server_now - (before + after) / 2);
-  if (offsets_.size() > kOffsets) offsets_.pop_front();
-  std::vector<std::int64_t> sorted(offsets_.begin(), offsets_.end());
-  std::ranges::nth_element(sorted, sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2));
-  offset_ms_ = sorted[sorted.size() / 2];
+// The node's clocks against the database's, which stamped the row in the middle of the round trip.
+void Registry::note_clock(std::int64_t server_now, core::SteadyTime asked) {
+  const auto answered = clock_.steady();
+  const auto half = duration_cast<milliseconds>(answered - asked).count() / 2;
+  const auto offset = server_now - (clock_.unix_millis() - half);
+  const auto lead = server_now - (duration_cast<milliseconds>(answered.time_since_epoch()).count() - half);
+  // A machine that slept: its clock is right again, and the monotonic one stood still.
+  if (std::abs(offset) <= kClockWarning && !leads_.empty() && std::abs(lead - leads_.back()) > kClockWarning)
+    leads_.clear();
+  offset_ms_ = note(offsets_, offset);
+  const auto shared = note(leads_, lead);
+  if (on_time) on_time(milliseconds(shared));
 }
 
 sql::Result<bool> Registry::beat(sql::Connection& db, const std::string& state) {
@@ -180,9 +195,9 @@ void Registry::step(bool look_around) {
   const bool looks = look_around || (new_wish && *new_wish);
   sql::Result<Nodes> nodes = sql::Error{};
   if (new_wish && looks) {
-    const auto before = clock_.unix_millis();
+    const auto asked = clock_.steady();
     nodes = read_nodes(**lease, false);
-    if (nodes) note_clock(nodes->now, before, clock_.unix_millis());
+    if (nodes) note_clock(nodes->now, asked);
   }
   if (!new_wish || (looks && !nodes)) {
     if (!std::exchange(away_told_, true))

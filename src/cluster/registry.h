@@ -66,6 +66,7 @@ class Registry {
   std::function<void(std::int64_t ready)> on_ready_nodes;  // when their number changes, this one included
   std::function<void(bool drained)> on_desired_drain;      // when people want it so, and no longer
   std::function<void(std::chrono::milliseconds pause)> on_step_down;
+  std::function<void(std::chrono::milliseconds lead)> on_time;  // the database's clock before the monotonic one
 
   void start();
   void stop();  // says that the node has left
@@ -95,7 +96,7 @@ class Registry {
   bool calls_for_a_look(const std::optional<std::vector<BoardEntry>>& shown, const std::string& state) const;
   void look(const Nodes& nodes, const std::optional<std::vector<BoardEntry>>& shown);
   void decide_lead(sql::Connection& db, const Nodes& nodes, const std::string& state);
-  void note_clock(std::int64_t server_now, std::int64_t before, std::int64_t after);
+  void note_clock(std::int64_t server_now, core::SteadyTime asked);
   void follow_wishes(const NodeRow& own, std::int64_t now);
   void tell(std::vector<Warning> found);
   void run();
@@ -109,9 +110,9 @@ class Registry {
 
   bool prepared_ = false;
   NodeRow row_;
-  int rounds_unseen_ = 0;  // since the rows of others were read
-  bool settled_ = false;   // the last look found nothing that calls for another
-  std::deque<std::int64_t> offsets_;
+  int rounds_unseen_ = 0;                         // since the rows of others were read
+  bool settled_ = false;                          // the last look found nothing that calls for another
+  std::deque<std::int64_t> offsets_, leads_;      // of the database before the wall clock, the monotonic one
   std::int64_t wish_seen_ = 0;                    // desired_until of the last step-down that was followed
   int redis_differs_ = 0;                         // rounds in a row
   std::map<std::string, core::SteadyTime> told_;  // warning → when it was logged

@@ -79,8 +79,7 @@ redis.call('EXPIRE', KEYS[1], math.ceil(capacity/rate) + 60)
 return {pass and 1 or 0, math.floor(tokens)}
 )lua");
 
-constexpr std::int64_t kClockOff = 2000;  // milliseconds
-constexpr std::int64_t kLife = 1200;      // of the lists of addresses, whatever their window
+constexpr std::int64_t kLife = 1200;  // of the lists of addresses, whatever their window
 
 bool is_total(std::string_view key) {
   return key.starts_with("MRRL") && key.size() > 4 && key[4] >= '0' && key[4] <= '9';
@@ -118,12 +117,10 @@ void RedisRateLimits::ask_memory(RateStep step, std::string_view key, RateRule r
 void RedisRateLimits::ask_list(RateStep step, std::string key, RateRule rule, Done done) {
   auto life = key.starts_with("MRRLS") ? rule.seconds : std::max(kLife, rule.seconds);
   auto name = client_.key("rateLimit:" + (key.starts_with("MRRLS") ? "MRRLS:" + key.substr(5) : key));
-  // Small differences are left: they are as much the measurement's.
-  const auto offset = clock_offset_();
-  const auto now = clock_.unix_millis() + (std::abs(offset) > kClockOff ? offset : 0);
   auto number = step == RateStep::kLook ? "0" : step == RateStep::kTake ? "1" : "2";
   client_.run(kList, std::move(name),
-              {std::to_string(rule.count), std::to_string(rule.seconds), list_time(now), std::to_string(life), number},
+              {std::to_string(rule.count), std::to_string(rule.seconds), list_time(clock_.unix_millis()),
+               std::to_string(life), number},
               [this, step, key = std::move(key), rule, done = std::move(done)](const core::Result<Reply>& reply) {
                 if (!is_numbers(reply, 3)) return ask_memory(step, key, rule, done);
                 RateAnswer answer;

@@ -12,16 +12,10 @@ namespace tollgate::redis {
 // the limit divided by the nodes that are ready, rounded up.
 class RedisRateLimits final : public core::RateLimits {
  public:
-  // `nodes`: how many are ready; less than one counts as one. `clock_offset`: milliseconds from this node's clock to
-  // the cluster's, by which the times in lists are right also while the node's clock is not. Both from any thread.
-  RedisRateLimits(
-      Client& client, const core::Clock& clock, std::function<std::int64_t()> nodes,
-      std::function<std::int64_t()> clock_offset = [] { return 0; })
-      : client_(client),
-        clock_(clock),
-        nodes_(std::move(nodes)),
-        clock_offset_(std::move(clock_offset)),
-        memory_(clock) {}
+  // `nodes`: how many are ready; less than one counts as one; from any thread. `clock`: that of the cluster, by which
+  // the times in lists are right also while the node's own clock is not.
+  RedisRateLimits(Client& client, const core::Clock& clock, std::function<std::int64_t()> nodes)
+      : client_(client), clock_(clock), nodes_(std::move(nodes)), memory_(clock) {}
 
   void ask(core::RateStep step, std::string_view key, core::RateRule rule, Done done) override;
   // Answers that came from memory because Redis gave none, since the start.
@@ -34,7 +28,7 @@ class RedisRateLimits final : public core::RateLimits {
 
   Client& client_;
   const core::Clock& clock_;
-  std::function<std::int64_t()> nodes_, clock_offset_;
+  std::function<std::int64_t()> nodes_;
   core::MemoryRateLimits memory_;
   std::atomic<std::uint64_t> alone_{0};
 };

@@ -6,7 +6,7 @@ const remembered = 4096; // bytes of what a client said first
 
 /** `port`: 0 for a free one. */
 export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wanted = 0, target = host } = {}) {
-  const state = { delay: 0, held: false, swallow: { up: false, down: false }, rule: undefined, refuse: false };
+  const state = { delay: 0, jitter: 0, held: false, swallow: { up: false, down: false }, rule: undefined, refuse: false };
   const connections = new Set();
 
   class Connection {
@@ -23,8 +23,9 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
       if (state.held) this.hold();
     }
     pass(from, to, direction) {
-      // In the order in which it came, also when the delay changes.
+      // In the order in which it came, also when the delay changes or varies: nothing overtakes what was sent before.
       const late = [];
+      let last = 0;
       const next = () => {
         const bytes = late.shift();
         if (to.writable) to.write(bytes);
@@ -37,7 +38,9 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
           return;
         }
         late.push(bytes);
-        setTimeout(next, state.delay);
+        const now = performance.now();
+        last = Math.max(last, now + state.delay + (2 * Math.random() - 1) * state.jitter);
+        setTimeout(next, last - now);
       });
       from.on("close", () => to.destroy());
       from.on("error", () => to.destroy());
@@ -61,8 +64,11 @@ export async function startFaultRelay(targetPort, host = "127.0.0.1", { port: wa
     port,
     address: `${host}:${port}`,
     connections: () => connections.size,
-    /** Milliseconds in each direction. */
-    delay: (ms) => (state.delay = ms),
+    /** Milliseconds in each direction, each piece by up to `jitterMs` more or less. */
+    delay(ms, jitterMs = 0) {
+      state.delay = ms;
+      state.jitter = Math.min(ms, jitterMs);
+    },
     /** Nothing passes and nothing is lost: what was sent arrives when it is let go. */
     hold(on = true) {
       state.held = on;

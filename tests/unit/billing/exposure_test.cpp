@@ -1,5 +1,6 @@
 // The database away: what is spent from slices, beyond them, and when that ends.
 #include "unit/billing/ledger_fixture.h"
+#include "unit/set_clock.h"
 
 namespace tollgate::billing::test {
 namespace {
@@ -146,6 +147,24 @@ TEST(Balances, EveryMoveOfARowIsToldWithItsAmount) {
   EXPECT_EQ(told, -50'000);
   node.close();
   EXPECT_EQ(told, -70);
+}
+
+TEST(Exposure, Chaos34_AClockThatIsSetNeitherEndsSpendingNorProlongsIt) {
+  Database db;
+  core::ManualClock going;
+  tollgate::test::SetClock clock(going);
+  TemporaryDirectory data;
+  db.add_user(kUser, 1'050'000);
+  Process node("n1", data.path(), db.pool(), clock, {.lost_hold = std::chrono::seconds(60)});
+  node.acquire(node.wallet(kUser), nullptr, 1).reservation.release();
+  node.pool.fault = Fault::kAway;
+  node.ledger->acquire(node.wallet(99), nullptr, core::Quota{1}, [](AcquireResult) {});
+  node.ledger->step();
+  clock.set_by(std::chrono::hours(1));
+  EXPECT_FALSE(node.ledger->cut_off());
+  clock.set_by(std::chrono::hours(-2));
+  going.advance(std::chrono::seconds(31));
+  EXPECT_TRUE(node.ledger->cut_off());
 }
 
 }  // namespace

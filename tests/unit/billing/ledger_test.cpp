@@ -7,6 +7,7 @@
 
 #include "core/random.h"
 #include "unit/billing/ledger_fixture.h"
+#include "unit/set_clock.h"
 
 namespace tollgate::billing::test {
 namespace {
@@ -142,6 +143,23 @@ TEST(Ledger, I5_AnIdleSliceGoesBackAfterTenSeconds) {
     node.settle_idle();
   }
   EXPECT_EQ(db.one("SELECT quota FROM users"), 200'000);
+  EXPECT_EQ(db.one("SELECT COUNT(*) FROM tg_slices"), 0);
+}
+
+TEST(Ledger, Chaos34_AnIdleSliceGoesBackAlsoWhenTheClockWasSetBackAnHour) {
+  Database db;
+  core::ManualClock going;
+  tollgate::test::SetClock clock(going);
+  TemporaryDirectory data;
+  db.add_user(kUser, 200'000);
+  Process node("n1", data.path(), db.pool(), clock);
+  node.acquire(node.wallet(kUser), nullptr, 100).reservation.release();
+  node.settle_idle();
+  clock.set_by(std::chrono::hours(-1));
+  for (int i = 0; i < 21; ++i) {
+    going.advance(std::chrono::seconds(1));
+    node.settle_idle();
+  }
   EXPECT_EQ(db.one("SELECT COUNT(*) FROM tg_slices"), 0);
 }
 

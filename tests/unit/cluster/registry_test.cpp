@@ -4,6 +4,7 @@
 
 #include "cluster/fingerprint.h"
 #include "cluster/view.h"
+#include "core/shared_clock.h"
 #include "unit/cluster/shared_database.h"
 #include "unit/set_clock.h"
 
@@ -83,6 +84,8 @@ TEST_P(RegistryTest, ANodeWithoutAHeartbeatForHalfAMinuteIsLostAndNoLongerCounte
 TEST_P(RegistryTest, Chaos34_ANodeWhoseClockIsSetSaysSoAndIsNoLessAlive) {
   test::SetClock set(core::real_clock());
   Registry jumping(settings("n1", true), *pool_, nullptr, set, [this] { return report_; });
+  core::SharedClock shared(set);
+  jumping.on_time = [&](std::chrono::milliseconds lead) { shared.follow(lead); };
   auto other = node("n2", false);
   auto rounds = [&](int count) {
     for (int i = 0; i < count; ++i) {
@@ -94,7 +97,10 @@ TEST_P(RegistryTest, Chaos34_ANodeWhoseClockIsSetSaysSoAndIsNoLessAlive) {
   EXPECT_FALSE(names(jumping.warnings(), "clock", ""));
   for (auto by : {std::chrono::hours(1), std::chrono::hours(-2)}) {
     set.set_by(by);
+    // By the monotonic clock the time goes on as it did, before anybody has measured.
+    EXPECT_NEAR(static_cast<double>(shared.unix_seconds()), static_cast<double>(core::real_clock().unix_seconds()), 3);
     rounds(9);
+    EXPECT_NEAR(static_cast<double>(shared.unix_seconds()), static_cast<double>(core::real_clock().unix_seconds()), 3);
     EXPECT_TRUE(names(jumping.warnings(), "clock", ""));
     EXPECT_GT(std::abs(jumping.clock_offset_ms()), 3'500'000);
     jumping.step();  // its row says what the round before found
@@ -109,6 +115,21 @@ TEST_P(RegistryTest, Chaos34_ANodeWhoseClockIsSetSaysSoAndIsNoLessAlive) {
   rounds(10);
   EXPECT_FALSE(names(jumping.warnings(), "clock", ""));
   EXPECT_EQ(text("SELECT state FROM tg_nodes WHERE name = 'n1'"), "ready");
+}
+
+TEST_P(RegistryTest, AfterTheMachineSleptTheFirstLookFindsTheTimeAgain) {
+  struct Sleeper final : core::Clock {
+    core::SteadyTime steady() const override { return core::real_clock().steady() - slept; }
+    core::SystemTime system() const override { return core::real_clock().system(); }
+    std::chrono::hours slept{0};
+  } sleeper;
+  Registry one(settings("n1", true), *pool_, nullptr, sleeper, [this] { return report_; });
+  core::SharedClock shared(sleeper);
+  one.on_time = [&](std::chrono::milliseconds lead) { shared.follow(lead); };
+  for (int i = 0; i < 9; ++i) one.step();
+  sleeper.slept = std::chrono::hours(8);
+  one.step();
+  EXPECT_NEAR(static_cast<double>(shared.unix_seconds()), static_cast<double>(core::real_clock().unix_seconds()), 3);
 }
 
 TEST_P(RegistryTest, HowManyAreReadyIsToldWhenItChanges) {

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/shared_clock.h"
 #include "redis_server.h"
+#include "unit/set_clock.h"
 
 namespace tollgate::redis {
 namespace {
@@ -87,18 +89,19 @@ TEST_F(RedisRateLimitsTest, ToleratesTimesOfOtherZonesAndWhatIsNoTime) {
 }
 
 TEST_F(RedisRateLimitsTest, Chaos34_ANodeWhoseClockIsSetCountsByTheClusters) {
-  core::ManualClock set{1'750'000'000 + 3600};
-  std::int64_t offset = 0;
+  test::SetClock set(clock_);
+  core::SharedClock shared(set);
+  shared.follow(std::chrono::milliseconds(0));  // the fixture's clock shows the same in both ways
   RedisRateLimits right(*client_, clock_, [this] { return nodes_; });
-  RedisRateLimits wrong(*client_, set, [this] { return nodes_; }, [&] { return offset; });
+  RedisRateLimits wrong(*client_, shared, [this] { return nodes_; });
   RateRule rule{2, 60};
-  offset = -3'600'000;
+  set.set_by(std::chrono::hours(1));
   EXPECT_TRUE(wrong.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
   EXPECT_TRUE(right.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
   EXPECT_FALSE(wrong.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
   EXPECT_FALSE(right.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
   clock_.advance(seconds(60));
-  set.advance(seconds(60));
+  set.set_by(std::chrono::hours(-2));
   EXPECT_TRUE(right.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
   EXPECT_TRUE(wrong.ask_and_wait(RateStep::kTake, "GA192.0.2.9", rule).allowed);
 }
