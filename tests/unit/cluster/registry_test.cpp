@@ -199,7 +199,11 @@ TEST_P(RegistryTest, REQ_CL_03_NodesOfAnotherDatabaseOnTheSameRedisAreNamed) {
 
 TEST_P(RegistryTest, REQ_CL_07_RowsOfOthersAreReadWhenTheBoardShowsNewsAndElseEveryThirdTime) {
   FakeBoard board;
-  auto one = node(settings("n1", true), &board), two = node(settings("n2", false), &board);
+  // The real clock: one that stands still is soon beside the database's, which calls for looks.
+  auto start = [&](RegistrySettings with) {
+    return std::make_unique<Registry>(std::move(with), *pool_, &board, core::real_clock(), [this] { return report_; });
+  };
+  auto one = start(settings("n1", true)), two = start(settings("n2", false));
   auto round = [&](Registry& registry) {
     registry.step();
     registry.show();
@@ -217,7 +221,7 @@ TEST_P(RegistryTest, REQ_CL_07_RowsOfOthersAreReadWhenTheBoardShowsNewsAndElseEv
   // A restart, another state, one that vanished: at once.
   auto restarted = settings("n2", false);
   restarted.me.incarnation = 2;
-  two = node(restarted, &board);
+  two = start(restarted);
   round(*two);
   round(*one);
   EXPECT_EQ(version_seen(), "v1");
