@@ -15,6 +15,14 @@ sql::Result<void> change(sql::Connection& db, const char* statement_user, const 
   return {};
 }
 
+// Σ slices of all nodes.
+sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account) {
+  auto rows = db.query("SELECT COALESCE(SUM(amount), 0) FROM tg_slices WHERE kind = ? AND account_id = ?",
+                       {to_string(account.kind), account.id});
+  if (!rows) return rows.error();
+  return core::Quota{rows->front().integer(0)};
+}
+
 }  // namespace
 
 sql::Result<void> credit(sql::Connection& db, AccountId account, core::Quota delta) {
@@ -58,13 +66,6 @@ sql::Result<core::Quota> set_balance(sql::Connection& db, AccountId account, cor
   const auto delta = wanted - *held - core::Quota{rows->empty() ? 0 : rows->front().integer(0)};
   if (auto moved = credit(db, account, delta); !moved) return moved.error();
   return delta;
-}
-
-sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account) {
-  auto rows = db.query("SELECT COALESCE(SUM(amount), 0) FROM tg_slices WHERE kind = ? AND account_id = ?",
-                       {to_string(account.kind), account.id});
-  if (!rows) return rows.error();
-  return core::Quota{rows->front().integer(0)};
 }
 
 sql::Result<core::Quota> left_in_sql(sql::Connection& db, AccountId account) {

@@ -20,8 +20,6 @@ sql::Result<std::string> own_once(sql::Connection& db, std::string_view key, std
                                   std::int64_t now_ms, bool* first = nullptr);
 // balance := wanted − Σ slices, under the row's lock. Gives what was added to the row.
 sql::Result<core::Quota> set_balance(sql::Connection& db, AccountId account, core::Quota wanted);
-// Σ slices of all nodes.
-sql::Result<core::Quota> held_by_nodes(sql::Connection& db, AccountId account);
 // The row's column and Σ slices as of one moment: read apart, money on its way between them counts twice or not at all.
 // Fails like the others when the row is missing.
 sql::Result<core::Quota> left_in_sql(sql::Connection& db, AccountId account);

@@ -200,6 +200,7 @@ void Registry::step(bool look_around) {
     if (nodes) note_clock(nodes->now, asked);
   }
   if (!new_wish || (looks && !nodes)) {
+    settled_ = false;  // what called for the look still does
     if (!std::exchange(away_told_, true))
       core::log::warn("the registry of nodes cannot be written, the database is away");
     return;
